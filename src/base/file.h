@@ -1,0 +1,33 @@
+/* Files: whole reads with a size limit, atomic writes (temporary file beside the target, fsync,
+ * rename), so that a full disk or a crash never leaves half a file. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/err.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Reads a regular file or a pipe; *data is malloc'ed (caller frees), a NUL follows its end. */
+enum status file_read(const char *path, size_t max_bytes, unsigned char **data, size_t *size,
+                      struct err *err);
+
+/* An atomic writer: open, write to f, then commit or discard (either one frees it). */
+struct file_writer {
+    FILE *f;
+    char *path, *tmp;
+};
+enum status file_writer_open(struct file_writer *w, const char *path, struct err *err);
+enum status file_writer_commit(struct file_writer *w, struct err *err);
+void file_writer_discard(struct file_writer *w);
+/* The same in one call. */
+enum status file_write(const char *path, const void *data, size_t size, struct err *err);
+
+/* $XDG_<kind>_HOME/autogo/<name> with the standard default; kind is "DATA", "CACHE", "STATE" or
+ * "CONFIG". Makes the folders when `make`. Caller frees. */
+char *file_xdg(const char *kind, const char *name, int make);
+/* Where installed data lies: $AUTOGO_DATA, else beside the program's sources when it runs from a
+ * build tree, else pkgdatadir. The path of `name` in it; caller frees. */
+char *file_data(const char *name);
+
+#endif

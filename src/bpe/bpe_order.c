@@ -1,0 +1,173 @@
+/* The canonical linearisation.
+ *
+ * Kahn's algorithm with a stack: a branch is followed until it ends in a join that still waits,
+ * then the next branch of the latest fork is taken, so neighbours in the sequence are neighbours
+ * on a branch, and the join follows the last branch that enters it. Levels (algorithms 2.1)
+ * interleave parallel branches instead and give disconnected slices.
+ *
+ * The order is topological, and every run of consecutive nodes of a topological order is convex:
+ * a path that leaves it and comes back would have to pass through positions inside the run.
+ *
+ * At a fork the branch with the shortest way to a sink goes first (so the join continues the
+ * longest one), then what the branches look like decides, at first as the tokeniser sees them
+ * (so that cells of equal build read equally whatever their widths), at last in all detail
+ * (graph_node_hashes); ids decide only between branches that are mirror images. Inputs come first
+ * and outputs last, for they are barriers. */
+#include "bpe/bpe_priv.h"
+#include <stdlib.h>
+
+enum { ROUNDS = 4 }; /* how many nodes down a branch the class hash sees */
+
+struct branch {
+    int height;
+    uint64_t key, down, full;
+    int32_t id;
+};
+
+struct walk {
+    const struct graph *g;
+    int32_t *order;
+    int n_order;
+    int *wait;      /* input ports of each slot still to come */
+    int *height;    /* longest way to a sink */
+    uint64_t *down; /* class hash of what follows */
+    uint64_t *full; /* graph_node_hashes, made when first needed */
+    VEC(int32_t) stack;
+    VEC(struct branch) ready;
+};
+
+static int branch_cmp_cheap(const struct branch *a, const struct branch *b)
+{
+    if (a->height != b->height)
+        return a->height < b->height ? -1 : 1;
+    if (a->key != b->key)
+        return a->key < b->key ? -1 : 1;
+    if (a->down != b->down)
+        return a->down < b->down ? -1 : 1;
+    return 0;
+}
+
+static int branch_cmp(const void *pa, const void *pb)
+{
+    const struct branch *a = pa, *b = pb;
+    int c = branch_cmp_cheap(a, b);
+    if (c)
+        return c;
+    if (a->full != b->full)
+        return a->full < b->full ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+static void prepare(struct walk *w)
+{
+    const struct graph *g = w->g;
+    int n = graph_n_nodes(g);
+    const int32_t *topo = graph_topo(g);
+    uint64_t *base = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *base);
+    uint64_t *next = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *next);
+    for (int i = n - 1; i >= 0; i--) {
+        int32_t id = topo[i];
+        const struct node *nd = graph_node(g, id);
+        for (int p = 0; p < nd->n_in; p++)
+            w->wait[id] += nd->in[p].node >= 0;
+        int n_use;
+        const struct use *u = graph_uses(g, id, &n_use);
+        for (int k = 0; k < n_use; k++)
+            if (w->height[u[k].node] >= w->height[id])
+                w->height[id] = w->height[u[k].node] + 1;
+        struct canon_key key = canon_key_of(g, id);
+        base[id] = w->down[id] = hash_mix(canon_key_pack(&key));
+    }
+    for (int r = 0; r < ROUNDS; r++) {
+        for (int i = 0; i < n; i++) {
+            int n_use;
+            const struct use *u = graph_uses(g, topo[i], &n_use);
+            uint64_t sum = 0;
+            for (int k = 0; k < n_use; k++)
+                sum += hash_mix(w->down[u[k].node] + 1);
+            next[topo[i]] = hash_pair(base[topo[i]], sum);
+        }
+        uint64_t *t = w->down;
+        w->down = next;
+        next = t;
+    }
+    free(base);
+    free(next);
+}
+
+/* Puts the nodes in w->ready on the stack, the first to be taken on top. */
+static void push_ready(struct walk *w)
+{
+    struct branch *b = w->ready.at;
+    size_t n = w->ready.n;
+    if (n > 1) {
+        qsort(b, n, sizeof *b, branch_cmp);
+        bool tie = false;
+        for (size_t i = 1; i < n && !tie; i++)
+            tie = branch_cmp_cheap(&b[i - 1], &b[i]) == 0;
+        if (tie) {
+            if (!w->full) {
+                w->full = x_calloc((size_t)graph_n_slots(w->g) + 1, sizeof *w->full);
+                graph_node_hashes(w->g, w->full);
+            }
+            for (size_t i = 0; i < n; i++)
+                b[i].full = w->full[b[i].id];
+            qsort(b, n, sizeof *b, branch_cmp);
+        }
+    }
+    for (size_t i = n; i-- > 0;)
+        vec_push(&w->stack, b[i].id);
+    w->ready.n = 0;
+}
+
+static void add_ready(struct walk *w, int32_t id)
+{
+    struct canon_key key = canon_key_of(w->g, id);
+    vec_push(&w->ready, (struct branch){.height = w->height[id],
+                                        .key = canon_key_pack(&key),
+                                        .down = w->down[id],
+                                        .id = id});
+}
+
+static void emit(struct walk *w, int32_t id)
+{
+    w->order[w->n_order++] = id;
+    int n_use;
+    const struct use *u = graph_uses(w->g, id, &n_use);
+    for (int k = 0; k < n_use; k++)
+        if (--w->wait[u[k].node] == 0 && graph_node(w->g, u[k].node)->op != OP_OUTPUT)
+            add_ready(w, u[k].node);
+}
+
+void canon_order(const struct graph *g, int32_t *order)
+{
+    size_t slots = (size_t)graph_n_slots(g) + 1;
+    struct walk w = {.g = g, .order = order};
+    w.wait = x_calloc(slots, sizeof *w.wait);
+    w.height = x_calloc(slots, sizeof *w.height);
+    w.down = x_calloc(slots, sizeof *w.down);
+    prepare(&w);
+    int n = graph_n_nodes(g), n_in, n_out;
+    const int32_t *in = graph_inputs(g, &n_in), *out = graph_outputs(g, &n_out);
+    const int32_t *topo = graph_topo(g);
+    for (int i = 0; i < n; i++) {
+        const struct node *nd = graph_node(g, topo[i]);
+        if (w.wait[topo[i]] == 0 && nd->op != OP_INPUT && nd->op != OP_OUTPUT)
+            add_ready(&w, topo[i]);
+    }
+    for (int i = 0; i < n_in; i++)
+        emit(&w, in[i]);
+    push_ready(&w);
+    while (w.stack.n) {
+        emit(&w, w.stack.at[--w.stack.n]);
+        push_ready(&w);
+    }
+    for (int i = 0; i < n_out; i++)
+        order[w.n_order++] = out[i];
+    free(w.wait);
+    free(w.height);
+    free(w.down);
+    free(w.full);
+    vec_done(&w.stack);
+    vec_done(&w.ready);
+}

@@ -1,0 +1,425 @@
+/* Heights and widths. Each axis is a problem of its own: classes of equal sizes, a few reachable
+ * sizes for each class, and relations between them. Sizes that nothing supports are removed; what
+ * then has a choice goes to elim.c, which is exact. Where every window is "same"-like the sizes of
+ * a class are ceil(h / 2^p), so a size stands for a total stride and the problem is one of
+ * potential differences; `valid` windows, transposed ones and pads are covered alike, because the
+ * arithmetic is that of the operators. */
+#include "mend/mend_priv.h"
+
+
+/* More sizes for one tensor than this come from no network; the tables would grow too large. */
+#define MAX_DOM 4096
+
+/* ---- windows ---- */
+
+int64_t win_out(const struct mwin *w, int axis, int64_t in, int64_t stride)
+{
+    int a = axis - AXIS_H;
+    if (w->same[a])
+        return w->transposed ? in * stride : (in + stride - 1) / stride;
+    struct window changed = w->w;
+    changed.stride[a] = stride;
+    return window_out(&changed, a, in, w->transposed);
+}
+
+int win_choices(const struct mwin *w, int axis, int64_t *t)
+{
+    int64_t now = w->w.stride[axis - AXIS_H];
+    int n = 0;
+    for (int64_t s = 1; s <= 4; s *= 2) {
+        if (now < s && (n == 0 || t[n - 1] < now))
+            t[n++] = now;
+        t[n++] = s;
+    }
+    if (now > t[n - 1])
+        t[n++] = now;
+    return n;
+}
+
+int64_t win_stride(const struct mwin *w, int axis, int64_t in, int64_t out)
+{
+    int64_t now = w->w.stride[axis - AXIS_H], t[4];
+    if (win_out(w, axis, in, now) == out)
+        return now;
+    int n = win_choices(w, axis, t);
+    for (int i = 0; i < n; i++)
+        if (win_out(w, axis, in, t[i]) == out)
+            return t[i];
+    return 0;
+}
+
+double win_cost_unit(const struct model *m)
+{
+    return (double)(m->win.n * m->win.n);
+}
+
+int64_t win_cost(const struct model *m, const struct mwin *w)
+{
+    int64_t n = (int64_t)m->win.n;
+    return n * n + (n - 1 - w->order);
+}
+
+/* ---- sets of sizes ---- */
+
+struct sizes {
+    VEC(int64_t) at;
+};
+
+static int by_size(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void sizes_add(struct sizes *s, int64_t v)
+{
+    if (v >= 1 && v <= MEND_MAX_SIZE)
+        vec_push(&s->at, v);
+}
+
+/* Sorts, drops doubles, moves into a dom. */
+static struct dom sizes_take(struct sizes *s)
+{
+    size_t n = 0;
+    if (s->at.n)
+        qsort(s->at.at, s->at.n, sizeof *s->at.at, by_size);
+    for (size_t i = 0; i < s->at.n; i++)
+        if (!n || s->at.at[n - 1] != s->at.at[i])
+            s->at.at[n++] = s->at.at[i];
+    if (n > MAX_DOM)
+        n = MAX_DOM;
+    return (struct dom){(int)n, s->at.at};
+}
+
+static int dom_find(const struct dom *d, int64_t v)
+{
+    int lo = 0, hi = d->n;
+    while (lo < hi) {
+        int mid = (lo + hi) / 2;
+        if (d->at[mid] < v)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < d->n && d->at[lo] == v ? lo : -1;
+}
+
+/* ---- relations ---- */
+
+/* The size at place `at` of a sum that the others determine; 0 when there is none. */
+static int64_t lin_rest(const struct rel *r, int at, const int64_t *x)
+{
+    int64_t rest = r->k;
+    for (int i = 0; i < r->n; i++)
+        if (i != at)
+            rest -= r->coef[i] * x[i];
+    return rest % r->coef[at] ? 0 : rest / r->coef[at];
+}
+
+static int64_t scaled(const struct con *c, int64_t in)
+{
+    double out = (double)in * c->scale;
+    return out >= 1 && out <= (double)MEND_MAX_SIZE ? (int64_t)out : 0;
+}
+
+int64_t rel_cost(const struct axis_problem *p, const struct rel *r, const int64_t *x)
+{
+    switch (r->kind) {
+    case CON_FIX:
+        return x[0] == r->k ? 0 : COST_NEVER;
+    case CON_LIN:
+        return lin_rest(r, 0, x) == x[0] ? 0 : COST_NEVER;
+    case CON_BCAST:
+        return x[0] == 1 || x[0] == x[1] ? 0 : COST_NEVER;
+    case CON_SCALE:
+        return scaled(r->con, x[0]) == x[1] ? 0 : COST_NEVER;
+    case CON_WINDOW: {
+        const struct mwin *w = &p->m->win.at[r->con->win];
+        int64_t t = win_stride(w, p->axis, x[0], x[1]);
+        if (!t)
+            return COST_NEVER;
+        return t == w->w.stride[p->axis - AXIS_H] ? 0 : win_cost(p->m, w);
+    }
+    default:
+        return 0;
+    }
+}
+
+/* What the class at place `at` of r can be, given the sizes of the others. */
+static void image(const struct axis_problem *p, const struct rel *r, int at, bool keep_strides,
+                  struct sizes *s)
+{
+    const struct dom *d = &p->dom[r->c[at == 0 ? r->n - 1 : 0]];
+    int64_t t[4];
+    switch (r->kind) {
+    case CON_FIX:
+        sizes_add(s, r->k);
+        break;
+    case CON_WINDOW: {
+        const struct mwin *w = &p->m->win.at[r->con->win];
+        int n = keep_strides ? 1 : win_choices(w, p->axis, t);
+        if (keep_strides)
+            t[0] = w->w.stride[p->axis - AXIS_H];
+        for (int i = 0; i < d->n; i++)
+            for (int k = 0; k < n; k++)
+                sizes_add(s, win_out(w, p->axis, d->at[i], t[k]));
+        break;
+    }
+    case CON_SCALE:
+        for (int i = 0; i < d->n; i++)
+            sizes_add(s, scaled(r->con, d->at[i]));
+        break;
+    case CON_LIN: {
+        int a = at == 0 ? r->n - 1 : 0, b = 3 - at - a;
+        int64_t x[3] = {0};
+        for (int i = 0; i < (r->n > 1 ? d->n : 1); i++)
+            for (int j = 0; j < (r->n == 3 ? p->dom[r->c[b]].n : 1); j++) {
+                if (r->n > 1)
+                    x[a] = d->at[i];
+                if (r->n == 3)
+                    x[b] = p->dom[r->c[b]].at[j];
+                sizes_add(s, lin_rest(r, at, x));
+            }
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+/* Keeps in `d` what is in `other` too. */
+static void dom_meet(struct dom *d, const struct dom *other)
+{
+    int n = 0;
+    for (int i = 0; i < d->n; i++)
+        if (dom_find(other, d->at[i]) >= 0)
+            d->at[n++] = d->at[i];
+    d->n = n;
+}
+
+/* True when size `x` at place `at` of r has a partner in the other domains. */
+static bool supported(const struct axis_problem *p, const struct rel *r, int at, int64_t v)
+{
+    int64_t x[3] = {0};
+    x[at] = v;
+    if (r->n == 1)
+        return rel_cost(p, r, x) != COST_NEVER;
+    if (r->kind == CON_WINDOW && at == 0) {
+        const struct mwin *w = &p->m->win.at[r->con->win];
+        int64_t t[4];
+        int n = win_choices(w, p->axis, t);
+        for (int i = 0; i < n; i++)
+            if (dom_find(&p->dom[r->c[1]], win_out(w, p->axis, v, t[i])) >= 0)
+                return true;
+        return false;
+    }
+    int a = at == 0 ? 1 : 0, b = r->n == 3 ? 3 - at - a : -1;
+    if (r->kind == CON_LIN && b < 0)
+        return dom_find(&p->dom[r->c[a]], lin_rest(r, a, x)) >= 0;
+    for (int i = 0; i < p->dom[r->c[a]].n; i++) {
+        x[a] = p->dom[r->c[a]].at[i];
+        if (b < 0 ? rel_cost(p, r, x) != COST_NEVER
+                  : dom_find(&p->dom[r->c[b]], lin_rest(r, b, x)) >= 0)
+            return true;
+    }
+    return false;
+}
+
+static void keep_supported(const struct axis_problem *p, const struct rel *r, int at, struct dom *d)
+{
+    int n = 0;
+    for (int i = 0; i < d->n; i++)
+        if (supported(p, r, at, d->at[i]))
+            d->at[n++] = d->at[i];
+    d->n = n;
+}
+
+static bool prune_rel(struct axis_problem *p, const struct rel *r)
+{
+    bool changed = false;
+    for (int at = 0; at < r->n; at++) {
+        struct dom *d = &p->dom[r->c[at]];
+        int n = d->n;
+        if (at == 1 && (r->kind == CON_WINDOW || r->kind == CON_SCALE)) {
+            struct sizes s = {{0}};
+            image(p, r, at, false, &s);
+            struct dom found = sizes_take(&s);
+            dom_meet(d, &found);
+            free(found.at);
+        } else {
+            keep_supported(p, r, at, d);
+        }
+        changed |= n != d->n;
+        p->empty |= d->n == 0;
+    }
+    return changed;
+}
+
+bool axis_prune(struct axis_problem *p)
+{
+    bool changed = true;
+    while (changed && !p->empty) {
+        changed = false;
+        for (size_t i = 0; i < p->rel.n && !p->empty; i++)
+            changed |= prune_rel(p, &p->rel.at[i]);
+        for (size_t i = p->rel.n; i-- > 0 && !p->empty;)
+            changed |= prune_rel(p, &p->rel.at[i]);
+    }
+    return !p->empty;
+}
+
+/* ---- building ---- */
+
+static int root(int *up, int v)
+{
+    while (up[v] != v)
+        v = up[v] = up[up[v]];
+    return v;
+}
+
+static void merge_equal(struct axis_problem *p, int n_con)
+{
+    const struct model *m = p->m;
+    int *up = x_calloc((size_t)m->n_val + 1, sizeof *up);
+    for (int v = 0; v < m->n_val; v++)
+        up[v] = v;
+    for (int i = 0; i < n_con; i++) {
+        const struct con *c = &m->con.at[i];
+        if (c->axis == p->axis && c->kind == CON_EQ)
+            up[root(up, m->term.at[c->first].v)] = root(up, m->term.at[c->first + 1].v);
+    }
+    p->cls = x_calloc((size_t)m->n_val + 1, sizeof *p->cls);
+    for (int v = 0; v < m->n_val; v++)
+        p->cls[v] = -1;
+    for (int v = 0; v < m->n_val; v++) {
+        if (m->val[v].rank <= p->axis + 1)
+            continue;
+        int r = root(up, v);
+        if (p->cls[r] < 0)
+            p->cls[r] = p->n_cls++;
+        p->cls[v] = p->cls[r];
+    }
+    free(up);
+}
+
+static int new_class(struct axis_problem *p)
+{
+    p->dom = x_reallocarray(p->dom, (size_t)p->n_cls + 2, sizeof *p->dom);
+    p->dom[p->n_cls] = (struct dom){-1, NULL};
+    return p->n_cls++;
+}
+
+/* A sum of many terms becomes a chain of sums of three; the partial sums are classes. */
+static void add_sum(struct axis_problem *p, const struct con *c)
+{
+    const struct term *t = &p->m->term.at[c->first];
+    struct rel r = {.kind = CON_LIN, .con = c};
+    for (int i = 0; i < c->n; i++) {
+        int cls = p->cls[t[i].v], at = 0;
+        while (at < r.n && r.c[at] != cls)
+            at++;
+        if (at < r.n) {
+            r.coef[at] += t[i].coef;
+            continue;
+        }
+        if (r.n == 2 && i + 1 < c->n) { /* partial - c0 - c1 = 0 */
+            int part = new_class(p);
+            struct rel sum = r;
+            sum.n = 3;
+            sum.c[2] = part;
+            sum.coef[2] = -1;
+            vec_push(&p->rel, sum);
+            r.c[0] = part;
+            r.coef[0] = 1;
+            r.n = 1;
+        }
+        r.c[r.n] = cls;
+        r.coef[r.n++] = t[i].coef;
+    }
+    r.k = c->k;
+    int n = 0;
+    for (int i = 0; i < r.n; i++)
+        if (r.coef[i]) {
+            r.c[n] = r.c[i];
+            r.coef[n++] = r.coef[i];
+        }
+    r.n = n;
+    if (n)
+        vec_push(&p->rel, r);
+    else
+        p->empty |= r.k != 0;
+}
+
+static void add_rel(struct axis_problem *p, const struct con *c)
+{
+    const struct term *t = &p->m->term.at[c->first];
+    if (c->kind == CON_EQ || c->kind == CON_DIV)
+        return;
+    if (c->kind == CON_LIN) {
+        add_sum(p, c);
+        return;
+    }
+    struct rel r = {.kind = c->kind, .n = c->n, .k = c->k, .con = c};
+    for (int i = 0; i < c->n; i++)
+        r.c[i] = p->cls[t[i].v];
+    vec_push(&p->rel, r);
+}
+
+/* Reachable sizes, forward. A class reached twice keeps the sizes common to both. */
+static void reach(struct axis_problem *p, bool keep_strides)
+{
+    for (size_t i = 0; i < p->rel.n && !p->empty; i++) {
+        const struct rel *r = &p->rel.at[i];
+        int at = r->n - 1, unknown = 0;
+        for (int k = r->n - 1; k >= 0; k--)
+            if (p->dom[r->c[k]].n < 0) {
+                at = k;
+                unknown++;
+            }
+        if (unknown > 1 || r->kind == CON_BCAST)
+            continue;
+        struct sizes s = {{0}};
+        image(p, r, at, keep_strides, &s);
+        struct dom found = sizes_take(&s), *d = &p->dom[r->c[at]];
+        if (d->n < 0) {
+            *d = found;
+        } else {
+            dom_meet(d, &found);
+            free(found.at);
+        }
+        p->empty |= d->n == 0;
+    }
+    /* What no chain from a boundary or a kept shape reaches keeps its sizes. */
+    for (int v = 0; v < p->m->n_val; v++) {
+        struct dom *d = p->cls[v] < 0 ? NULL : &p->dom[p->cls[v]];
+        if (!d || d->n >= 0)
+            continue;
+        struct sizes s = {{0}};
+        sizes_add(&s, p->m->val[v].was[p->axis]);
+        *d = sizes_take(&s);
+    }
+}
+
+void axis_init(struct axis_problem *p, const struct model *m, int axis, int n_con, bool keep_strides)
+{
+    memset(p, 0, sizeof *p);
+    p->m = m;
+    p->axis = axis;
+    merge_equal(p, n_con);
+    p->dom = x_calloc((size_t)p->n_cls + 1, sizeof *p->dom);
+    for (int i = 0; i < p->n_cls; i++)
+        p->dom[i].n = -1;
+    for (int i = 0; i < n_con; i++)
+        if (m->con.at[i].axis == axis)
+            add_rel(p, &m->con.at[i]);
+    reach(p, keep_strides);
+}
+
+void axis_done(struct axis_problem *p)
+{
+    for (int i = 0; i < p->n_cls; i++)
+        free(p->dom[i].at);
+    free(p->dom);
+    free(p->cls);
+    vec_done(&p->rel);
+}

@@ -1,0 +1,40 @@
+/* One replacement: cut a region, mend the fragment to the boundary, splice it in, infer, cost.
+ * Everything outside the region keeps its nodes (pointer-equal), weights and names; inside,
+ * weights are taken over from the replaced nodes where operator and shape agree, else they are
+ * He-normal recipes from the seed. Thread-safe. */
+#ifndef MUTATE_MUTATE_H
+#define MUTATE_MUTATE_H
+
+#include "cost/cost.h"
+#include "graph/region.h"
+#include "mend/mend.h"
+
+/* A source for replacement must be convex and free of opaque, input, output nodes. On false,
+ * `why` (may be NULL) receives one line. */
+bool mutate_region_ok(const struct graph *g, const struct region *r, char *why, size_t size);
+
+struct mutate_opts {
+    uint64_t seed;
+    struct mend_opts mend; /* pins name fragment ids */
+};
+
+struct candidate {
+    enum mend_result status;
+    char reason[256];      /* when infeasible, or which check refused the result */
+    struct graph *graph;   /* the child, inferred and validated; NULL when refused */
+    struct mend_plan plan; /* of the chosen port assignment */
+    int n_added;
+    int32_t *added;            /* ids in `graph` of the nodes put in */
+    int32_t *from;             /* for each added node its id in the fragment */
+    struct cost before, after; /* of the whole graphs */
+    double ms;
+};
+
+/* Fragment inputs are assigned to region inputs (and outputs to outputs) in the order that needs
+ * the smallest change; all assignments are tried up to 4 ports a side, else order and its
+ * reversal. Counts must agree, else the candidate is refused (a value, not an error). */
+enum status mutate_replace(const struct graph *g, const struct region *r, const struct graph *frag,
+                           const struct mutate_opts *opts, struct candidate *out, struct err *err);
+void candidate_done(struct candidate *c);
+
+#endif

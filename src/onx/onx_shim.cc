@@ -1,0 +1,104 @@
+#include "onx/onx_shim.h"
+
+#include <onnx/checker.h>
+#include <onnx/onnx_pb.h>
+#include <onnx/shape_inference/implementation.h>
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/stubs/logging.h>
+
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <string>
+
+namespace
+{
+
+/* libonnx 1.12 refuses later versions, which only add what inference does not look at. */
+constexpr int max_ir_version = 8;
+
+void first_line(const char *text, char *msg, size_t size)
+{
+    if (size == 0)
+        return;
+    size_t n = std::strcspn(text, "\r\n");
+    if (n >= size)
+        n = size - 1;
+    std::memcpy(msg, text, n);
+    msg[n] = '\0';
+}
+
+bool parse(onnx::ModelProto *m, const unsigned char *bytes, size_t size)
+{
+    /* Complaints of libprotobuf would go to stderr, over the screen. */
+    google::protobuf::LogSilencer silence;
+    if (size > INT_MAX)
+        return false;
+    google::protobuf::io::CodedInputStream in(bytes, static_cast<int>(size));
+    if (!m->ParseFromCodedStream(&in))
+        return false;
+    if (m->ir_version() > max_ir_version)
+        m->set_ir_version(max_ir_version);
+    return true;
+}
+
+/* Runs fn, which returns 0 or 1, with every exception turned into a status. */
+template <typename F> int guarded(char *msg, size_t msg_size, F fn)
+{
+    try {
+        return fn();
+    } catch (const std::bad_alloc &) {
+        first_line("out of memory", msg, msg_size);
+        return 2;
+    } catch (const std::exception &e) {
+        first_line(e.what(), msg, msg_size);
+        return 1;
+    } catch (...) {
+        first_line("unknown failure", msg, msg_size);
+        return 2;
+    }
+}
+
+} // namespace
+
+extern "C" int onx_shim_check(const unsigned char *bytes, size_t size, char *msg, size_t msg_size)
+{
+    return guarded(msg, msg_size, [&] {
+        onnx::ModelProto m;
+        if (!parse(&m, bytes, size)) {
+            first_line("cannot be parsed", msg, msg_size);
+            return 1;
+        }
+        onnx::checker::check_model(m);
+        onnx::shape_inference::InferShapes(m, onnx::OpSchemaRegistry::Instance(),
+                                           onnx::ShapeInferenceOptions(true, 1, true));
+        return 0;
+    });
+}
+
+extern "C" int onx_shim_infer(const unsigned char *bytes, size_t size, unsigned char **out,
+                              size_t *out_size, char *msg, size_t msg_size)
+{
+    return guarded(msg, msg_size, [&] {
+        onnx::ModelProto m;
+        if (!parse(&m, bytes, size)) {
+            first_line("cannot be parsed", msg, msg_size);
+            return 1;
+        }
+        /* Inference takes well-formed nodes for granted. */
+        onnx::checker::check_model(m);
+        onnx::shape_inference::InferShapes(m, onnx::OpSchemaRegistry::Instance(),
+                                           onnx::ShapeInferenceOptions(false, 0, true));
+        std::string text;
+        if (!m.SerializeToString(&text))
+            return 2;
+        *out = static_cast<unsigned char *>(std::malloc(text.empty() ? 1 : text.size()));
+        if (!*out)
+            return 2;
+        std::memcpy(*out, text.data(), text.size());
+        *out_size = text.size();
+        return 0;
+    });
+}

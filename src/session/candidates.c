@@ -1,0 +1,374 @@
+/* The selected segment, the candidates that workers find for it, and the preview with its pins.
+ *
+ * Results come in any order; the list is made anew from all of them, ranked by a total order, so
+ * that what is shown in the end does not depend on the number of threads. */
+#include "session/session_priv.h"
+
+#include <stdlib.h>
+
+/* ---- entries ---- */
+
+bool candidate_parse_id(const char *id, int64_t *record)
+{
+    if (strcmp(id, "self") == 0) {
+        *record = 0;
+        return true;
+    }
+    return id[0] == 's' && id[1] >= '1' && id[1] <= '9' && str_to_i64(id + 1, 1, INT64_MAX, record);
+}
+
+struct entry *entry_new(struct session *s, struct job *j)
+{
+    struct entry *e = x_calloc(1, sizeof *e);
+    struct session_candidate *p = &e->pub;
+    e->job = j;
+    p->record = j->record;
+    if (j->record)
+        snprintf(p->id, sizeof p->id, "s%lld", (long long)j->record);
+    else
+        snprintf(p->id, sizeof p->id, "self");
+    if (j->has_rec) {
+        p->origin = j->rec.origin ? j->rec.origin : "";
+        p->ops = j->rec.ops ? j->rec.ops : "";
+    } else {
+        e->ops = version_ops(j->graph, j->region.ids, j->region.n);
+        p->origin = "";
+        p->ops = e->ops;
+    }
+    p->fragment = j->fragment;
+    p->result = &j->cand;
+    p->accepted = j->status == ST_OK && j->cand.graph;
+    if (j->status != ST_OK)
+        snprintf(e->why, sizeof e->why, "%s", j->err.msg);
+    else if (!p->accepted)
+        snprintf(e->why, sizeof e->why, "%s", j->cand.reason);
+    p->reason = e->why;
+    p->hash = j->hash;
+    if (p->accepted) {
+        p->delta_flops = j->cand.after.flops - j->cand.before.flops;
+        p->delta_flops_paper = j->cand.after.flops_paper - j->cand.before.flops_paper;
+        p->delta_params = j->cand.after.params - j->cand.before.params;
+    }
+    (void)s;
+    return e;
+}
+
+void entry_free(struct entry *e)
+{
+    if (!e)
+        return;
+    job_free(e->job);
+    free(e->ops);
+    free(e);
+}
+
+static int by_record(const void *a, const void *b)
+{
+    const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+    return (x->pub.record > y->pub.record) - (x->pub.record < y->pub.record);
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+    int64_t dx = x->pub.delta_flops_paper, dy = y->pub.delta_flops_paper;
+    return dx != dy ? (dx > dy) - (dx < dy) : by_record(a, b);
+}
+
+void candidates_rank(struct session *s)
+{
+    struct u64map seen = {0};
+    s->unranked = false;
+    s->accepted.n = s->refused.n = 0;
+    if (s->all.n)
+        qsort(s->all.at, s->all.n, sizeof *s->all.at, by_record);
+    for (size_t i = 0; i < s->all.n; i++) {
+        struct entry *e = s->all.at[i];
+        bool good = e->job->status == ST_OK && e->job->cand.graph;
+        if (good && strmap_get(&s->hidden, e->pub.id)) {
+            good = false;
+            snprintf(e->why, sizeof e->why, "rejected in this session");
+        } else if (good) {
+            int64_t *first = u64map_put(&seen, e->pub.hash, (int64_t)i);
+            good = *first == (int64_t)i;
+            e->why[0] = '\0';
+            if (!good)
+                snprintf(e->why, sizeof e->why, "gives the same network as %s",
+                         s->all.at[*first]->pub.id);
+        }
+        e->pub.accepted = good;
+        if (good)
+            vec_push(&s->accepted, e);
+        else
+            vec_push(&s->refused, e);
+    }
+    if (s->accepted.n)
+        qsort(s->accepted.at, s->accepted.n, sizeof *s->accepted.at, by_rank);
+    u64map_done(&seen);
+}
+
+/* ---- selecting ---- */
+
+static void drop_preview(struct session *s)
+{
+    pool_cancel(s->pool, TAG_PREVIEW);
+    entry_free(s->pinned);
+    s->pinned = NULL;
+    s->base = NULL;
+    s->repairing = false;
+    s->pin.n = 0;
+}
+
+void candidates_drop(struct session *s)
+{
+    drop_preview(s);
+    pool_cancel(s->pool, TAG_SELECT);
+    for (size_t i = 0; i < s->all.n; i++)
+        entry_free(s->all.at[i]);
+    s->all.n = s->accepted.n = s->refused.n = 0;
+    s->unranked = s->querying = false;
+    s->selected = -1;
+    s->done = s->total = 0;
+}
+
+int session_selected(const struct session *s)
+{
+    return s->selected;
+}
+
+enum status candidate_job(struct session *s, enum job_kind kind, int k, int64_t record,
+                          struct job **out, struct err *err)
+{
+    const struct session_segment *seg = session_segment(s, k);
+    if (!seg)
+        return err_set(err, ST_USAGE, "there is no segment %d (0 to %d)", k,
+                       session_n_segments(s) - 1);
+    if (!seg->ok)
+        return err_set(err, ST_NO, "segment %d cannot be replaced: %s", k, seg->why);
+    struct job *j = job_new(kind, session_graph(s));
+    job_set_region(j, &seg->region);
+    j->record = record;
+    /* The weights made for a replacement depend on what is replaced in which network by what, not
+     * on when or by which thread. */
+    j->seed = hash_pair(hash_pair(s->seed, s->version.at[s->cursor]->pub.hash),
+                        hash_pair((uint64_t)k, (uint64_t)record));
+    *out = j;
+    return ST_OK;
+}
+
+static enum status submit_candidate(struct session *s, int k, int64_t record, struct err *err)
+{
+    struct job *j;
+    TRY(candidate_job(s, JOB_CANDIDATE, k, record, &j, err));
+    j->tag = TAG_SELECT;
+    pool_submit(s->pool, j);
+    return ST_OK;
+}
+
+enum status session_select(struct session *s, int k, struct err *err)
+{
+    TRY(session_need_model(s, err));
+    const struct session_segment *seg = session_segment(s, k);
+    if (k != -1 && !seg)
+        return err_set(err, ST_USAGE, "there is no segment %d (0 to %d)", k,
+                       session_n_segments(s) - 1);
+    if (seg && seg->ok)
+        TRY(session_need_db(s, err));
+    candidates_drop(s);
+    s->selected = k;
+    if (!seg || !seg->ok)
+        return ST_OK;
+    struct job *q;
+    TRY(candidate_job(s, JOB_QUERY, k, 0, &q, err));
+    q->tag = TAG_SELECT;
+    q->limit = s->opts.tries;
+    s->querying = true;
+    s->total = 1;
+    pool_submit(s->pool, q);
+    return submit_candidate(s, k, 0, err);
+}
+
+static void take_query(struct session *s, struct job *j, unsigned *changed)
+{
+    s->querying = false;
+    if (j->status != ST_OK) {
+        char buf[512];
+        session_note(s, "%s", err_text(&j->err, buf, sizeof buf));
+        *changed |= SESSION_CHANGED_NOTICE;
+    }
+    for (int i = 0; j->status == ST_OK && i < j->n_ids; i++)
+        if (submit_candidate(s, s->selected, j->ids[i], NULL) == ST_OK)
+            s->total++;
+    job_free(j);
+}
+
+void candidates_take(struct session *s, struct job *j, unsigned *changed)
+{
+    if (j->kind == JOB_REPAIR) {
+        *changed |= SESSION_CHANGED_PREVIEW;
+        entry_free(s->pinned);
+        s->pinned = entry_new(s, j);
+        /* the record's own words are with the entry it came from */
+        s->pinned->pub.origin = s->base->pub.origin;
+        s->pinned->pub.ops = s->base->pub.ops;
+        s->repairing = false;
+        return;
+    }
+    *changed |= SESSION_CHANGED_CANDIDATES;
+    if (j->kind == JOB_QUERY) {
+        take_query(s, j, changed);
+        return;
+    }
+    s->done++;
+    vec_push(&s->all, entry_new(s, j));
+    s->unranked = true;
+}
+
+/* ---- getters ---- */
+
+int session_n_candidates(const struct session *s)
+{
+    return (int)s->accepted.n;
+}
+
+const struct session_candidate *session_candidate(const struct session *s, int rank)
+{
+    return rank >= 0 && (size_t)rank < s->accepted.n ? &s->accepted.at[rank]->pub : NULL;
+}
+
+int session_n_refused(const struct session *s)
+{
+    return (int)s->refused.n;
+}
+
+const struct session_candidate *session_refused(const struct session *s, int i)
+{
+    return i >= 0 && (size_t)i < s->refused.n ? &s->refused.at[i]->pub : NULL;
+}
+
+int session_rank(const struct session *s, const char *id)
+{
+    for (size_t i = 0; i < s->accepted.n; i++)
+        if (strcmp(s->accepted.at[i]->pub.id, id) == 0)
+            return (int)i;
+    return -1;
+}
+
+void session_progress(const struct session *s, int *done, int *total)
+{
+    *done = s->done;
+    *total = s->querying ? -1 : s->total;
+}
+
+void candidate_set_hidden(struct session *s, const char *id)
+{
+    strmap_put(&s->hidden, id, 1);
+    if (s->base && strcmp(s->base->pub.id, id) == 0)
+        drop_preview(s);
+    candidates_rank(s);
+}
+
+enum status session_reject(struct session *s, const char *id, struct err *err)
+{
+    int64_t record;
+    TRY(session_may_edit(s, err));
+    if (!candidate_parse_id(id, &record))
+        return err_set(err, ST_USAGE, "'%s' is no candidate: self or s and a number", id);
+    char *command = x_asprintf("reject %s", id);
+    enum status st = version_record(s, command, s->version.at[s->cursor]->pub.hash, err);
+    free(command);
+    if (st == ST_OK)
+        candidate_set_hidden(s, id);
+    return st;
+}
+
+/* ---- preview ---- */
+
+enum status session_preview(struct session *s, int rank, struct err *err)
+{
+    if (rank < -1 || rank >= session_n_candidates(s))
+        return err_set(err, ST_USAGE, "there is no candidate of rank %d (1 to %d)", rank + 1,
+                       session_n_candidates(s));
+    drop_preview(s);
+    s->base = rank < 0 ? NULL : s->accepted.at[rank];
+    return ST_OK;
+}
+
+const struct session_candidate *session_previewed(const struct session *s)
+{
+    return s->pinned ? &s->pinned->pub : s->base ? &s->base->pub : NULL;
+}
+
+bool session_preview_busy(const struct session *s)
+{
+    return s->repairing;
+}
+
+const struct mend_pin *session_pins(const struct session *s, int *n)
+{
+    *n = (int)s->pin.n;
+    return s->pin.at;
+}
+
+/* Solves with the pins as they are now. */
+static enum status repair(struct session *s, struct err *err)
+{
+    pool_cancel(s->pool, TAG_PREVIEW);
+    s->repairing = false;
+    if (s->pin.n == 0 && s->base->job->n_pin == 0) {
+        entry_free(s->pinned);
+        s->pinned = NULL;
+        return ST_OK;
+    }
+    struct job *j;
+    TRY(candidate_job(s, JOB_REPAIR, s->selected, s->base->pub.record, &j, err));
+    j->tag = TAG_PREVIEW;
+    j->urgent = true;
+    j->fragment = graph_ref(s->base->pub.fragment);
+    job_set_pins(j, s->pin.at, (int)s->pin.n);
+    s->repairing = true;
+    pool_submit(s->pool, j);
+    return ST_OK;
+}
+
+enum status session_repair_pin(struct session *s, int32_t fragment_node, int64_t channels,
+                               struct err *err)
+{
+    if (!s->base)
+        return err_set(err, ST_NO, "no candidate is shown (show RANK)");
+    const struct graph *f = s->base->pub.fragment;
+    if (!f || fragment_node < 0 || fragment_node >= graph_n_slots(f) ||
+        !graph_node(f, fragment_node))
+        return err_set(err, ST_USAGE, "the candidate has no such node");
+    if (channels < 0 || channels > INT32_MAX)
+        return err_set(err, ST_USAGE, "%lld is no number of channels", (long long)channels);
+    size_t i = 0;
+    while (i < s->pin.n && s->pin.at[i].node != fragment_node)
+        i++;
+    if (channels == 0 && i < s->pin.n)
+        s->pin.at[i] = s->pin.at[--s->pin.n];
+    else if (channels && i < s->pin.n)
+        s->pin.at[i].channels = channels;
+    else if (channels)
+        vec_push(&s->pin, (struct mend_pin){fragment_node, channels});
+    return repair(s, err);
+}
+
+enum status session_unpin_all(struct session *s, struct err *err)
+{
+    if (!s->base)
+        return err_set(err, ST_NO, "no candidate is shown (show RANK)");
+    s->pin.n = 0;
+    return repair(s, err);
+}
+
+int32_t session_fragment_node(const struct graph *fragment, const char *name)
+{
+    int64_t id;
+    if (name[0] == '#')
+        return str_to_i64(name + 1, 0, graph_n_slots(fragment) - 1, &id) &&
+                       graph_node(fragment, (int32_t)id)
+                   ? (int32_t)id
+                   : -1;
+    return graph_find(fragment, name);
+}

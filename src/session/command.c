@@ -1,0 +1,388 @@
+/* The command language: one line, one command. What a command says goes to `out` as whole lines;
+ * the fronts show it, scripts print it. */
+#include "session/session_priv.h"
+
+#include "session/describe.h"
+
+#include <stdlib.h>
+
+#define MAX_WORDS 128
+
+struct call {
+    struct session *s;
+    unsigned flags;
+    int n;
+    char **word; /* the arguments, without the command */
+    struct str *out;
+};
+
+/* ---- arguments ---- */
+
+static enum status settle(const struct call *c, struct err *err)
+{
+    return c->flags & SESSION_ASYNC ? ST_OK : session_wait(c->s, err);
+}
+
+static enum status number_arg(const char *text, const char *what, int64_t lo, int64_t hi, int *out,
+                              struct err *err)
+{
+    int64_t v;
+    if (!str_to_i64(text, lo, hi, &v))
+        return err_set(err, ST_USAGE, "'%s' is no %s", text, what);
+    *out = (int)v;
+    return ST_OK;
+}
+
+/* RANK (from 1) or ID -> index among the accepted. */
+static enum status rank_arg(const struct call *c, const char *text, int *out, struct err *err)
+{
+    struct session *s = c->s;
+    int64_t v;
+    if (session_selected(s) < 0)
+        return err_set(err, ST_USAGE, "no segment is selected (segment K)");
+    TRY(settle(c, err));
+    if (str_to_i64(text, 1, INT32_MAX, &v)) {
+        *out = (int)v - 1;
+        if (*out >= session_n_candidates(s))
+            return err_set(err, ST_NO, "there is no candidate of rank %d; segment %d has %d",
+                           *out + 1, session_selected(s), session_n_candidates(s));
+        return ST_OK;
+    }
+    if (!candidate_parse_id(text, &v))
+        return err_set(err, ST_USAGE, "'%s' is neither a rank nor an id (self, s123)", text);
+    *out = session_rank(s, text);
+    if (*out >= 0)
+        return ST_OK;
+    for (int i = 0; i < session_n_refused(s); i++)
+        if (strcmp(session_refused(s, i)->id, text) == 0)
+            return err_set(err, ST_NO, "%s was refused: %s", text, session_refused(s, i)->reason);
+    return err_set(err, ST_NO, "%s is not among the candidates", text);
+}
+
+/* ---- the commands ---- */
+
+static enum status cmd_OPEN(const struct call *c, struct err *err)
+{
+    TRY(session_open(c->s, c->word[0], SESSION_ASK, err));
+    const struct session_pending *p = session_pending(c->s);
+    str_addf(c->out, "%s: %d nodes, %d segments\n", c->word[0], graph_n_nodes(session_graph(c->s)),
+             session_n_segments(c->s));
+    if (p)
+        str_addf(c->out, "an earlier session of it has %d edits (%s): recover or fresh\n", p->edits,
+                 p->time);
+    return ST_OK;
+}
+
+static enum status cmd_RECOVER(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    TRY(session_recover(c->s, SESSION_RECOVER, err));
+    str_addf(c->out, "%d versions; at version %d\n", session_n_versions(c->s),
+             session_cursor(c->s));
+    return ST_OK;
+}
+
+static enum status cmd_FRESH(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    return session_recover(c->s, SESSION_FRESH, err);
+}
+
+static enum status cmd_INFO(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    describe_graph(session_spec(c->s), session_graph(c->s), c->out);
+    return ST_OK;
+}
+
+static enum status cmd_SEGMENTS(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    describe_segments(c->s, c->out);
+    return ST_OK;
+}
+
+static enum status cmd_SEGMENT(const struct call *c, struct err *err)
+{
+    int k;
+    TRY(session_need_model(c->s, err));
+    TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
+    TRY(session_select(c->s, k, err));
+    const struct session_segment *seg = session_segment(c->s, k);
+    str_addf(c->out, "segment %d: %s\n", k, seg->ops);
+    if (!seg->ok)
+        str_addf(c->out, "it cannot be replaced: %s\n", seg->why);
+    return ST_OK;
+}
+
+static enum status cmd_CANDIDATES(const struct call *c, struct err *err)
+{
+    int top = 20;
+    TRY(session_need_model(c->s, err));
+    if (c->n)
+        TRY(number_arg(c->word[0], "count", 1, INT32_MAX, &top, err));
+    if (session_selected(c->s) < 0)
+        return err_set(err, ST_USAGE, "no segment is selected (segment K)");
+    TRY(settle(c, err));
+    describe_candidates(c->s, top, c->out);
+    return ST_OK;
+}
+
+static enum status cmd_SHOW(const struct call *c, struct err *err)
+{
+    int rank;
+    TRY(session_need_model(c->s, err));
+    TRY(rank_arg(c, c->word[0], &rank, err));
+    TRY(session_preview(c->s, rank, err));
+    describe_preview(c->s, c->out);
+    return ST_OK;
+}
+
+static enum status cmd_PIN(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    const struct session_candidate *p = session_previewed(c->s);
+    int channels;
+    if (!p)
+        return err_set(err, ST_NO, "no candidate is shown (show RANK)");
+    int32_t node = session_fragment_node(p->fragment, c->word[0]);
+    if (node < 0)
+        return err_set(err, ST_USAGE, "the candidate has no node '%s'", c->word[0]);
+    TRY(number_arg(c->word[1], "number of channels", 1, INT32_MAX, &channels, err));
+    TRY(session_repair_pin(c->s, node, channels, err));
+    TRY(settle(c, err));
+    if (!session_preview_busy(c->s))
+        describe_preview(c->s, c->out);
+    return ST_OK;
+}
+
+static enum status cmd_UNPIN(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    const struct session_candidate *p = session_previewed(c->s);
+    if (!p)
+        return err_set(err, ST_NO, "no candidate is shown (show RANK)");
+    if (c->n) {
+        int32_t node = session_fragment_node(p->fragment, c->word[0]);
+        if (node < 0)
+            return err_set(err, ST_USAGE, "the candidate has no node '%s'", c->word[0]);
+        TRY(session_repair_pin(c->s, node, 0, err));
+    } else
+        TRY(session_unpin_all(c->s, err));
+    TRY(settle(c, err));
+    if (!session_preview_busy(c->s))
+        describe_preview(c->s, c->out);
+    return ST_OK;
+}
+
+static void tell_version(const struct call *c)
+{
+    const struct session_version *v = session_version(c->s, session_cursor(c->s));
+    str_addf(c->out, "version %d: %s (%016llx)\n", v->id, v->command, (unsigned long long)v->hash);
+}
+
+static enum status cmd_APPLY(const struct call *c, struct err *err)
+{
+    int rank;
+    TRY(session_may_edit(c->s, err));
+    if (c->n) {
+        TRY(rank_arg(c, c->word[0], &rank, err));
+        TRY(session_preview(c->s, rank, err));
+    }
+    TRY(settle(c, err));
+    TRY(session_apply(c->s, err));
+    tell_version(c);
+    return ST_OK;
+}
+
+static enum status cmd_REPLACE(const struct call *c, struct err *err)
+{
+    int k;
+    TRY(session_may_edit(c->s, err));
+    TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
+    TRY(session_replace(c->s, k, c->word[1], (const char *const *)c->word + 2, c->n - 2, err));
+    tell_version(c);
+    return ST_OK;
+}
+
+static enum status cmd_REJECT(const struct call *c, struct err *err)
+{
+    int rank;
+    int64_t record;
+    char id[24];
+    TRY(session_may_edit(c->s, err));
+    if (candidate_parse_id(c->word[0], &record))
+        snprintf(id, sizeof id, "%s", c->word[0]);
+    else {
+        TRY(rank_arg(c, c->word[0], &rank, err));
+        snprintf(id, sizeof id, "%s", session_candidate(c->s, rank)->id);
+    }
+    TRY(session_reject(c->s, id, err));
+    str_addf(c->out, "%s is hidden in this session\n", id);
+    return ST_OK;
+}
+
+static enum status cmd_UNDO(const struct call *c, struct err *err)
+{
+    TRY(session_undo(c->s, err));
+    tell_version(c);
+    return ST_OK;
+}
+
+static enum status cmd_REDO(const struct call *c, struct err *err)
+{
+    TRY(session_redo(c->s, err));
+    tell_version(c);
+    return ST_OK;
+}
+
+static enum status cmd_GOTO(const struct call *c, struct err *err)
+{
+    int v;
+    TRY(session_may_edit(c->s, err));
+    TRY(number_arg(c->word[0], "version", 0, INT32_MAX, &v, err));
+    TRY(session_goto(c->s, v, err));
+    tell_version(c);
+    return ST_OK;
+}
+
+static enum status cmd_HISTORY(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    describe_history(c->s, c->out);
+    return ST_OK;
+}
+
+static enum status cmd_DIFF(const struct call *c, struct err *err)
+{
+    int a = 0, b = session_cursor(c->s);
+    struct graph_diff d;
+    TRY(session_need_model(c->s, err));
+    if (c->n > 0)
+        TRY(number_arg(c->word[0], "version", 0, INT32_MAX, &a, err));
+    if (c->n > 1)
+        TRY(number_arg(c->word[1], "version", 0, INT32_MAX, &b, err));
+    TRY(session_diff(c->s, a, b, &d, err));
+    describe_diff(session_version(c->s, a)->graph, session_version(c->s, b)->graph, &d, c->out);
+    graph_diff_done(&d);
+    return ST_OK;
+}
+
+static enum status cmd_EXPORT(const struct call *c, struct err *err)
+{
+    if (c->flags & SESSION_ASYNC)
+        return session_export_later(c->s, c->word[0], err);
+    TRY(session_export(c->s, c->word[0], err));
+    str_addf(c->out, "%s: written\n", c->word[0]);
+    return ST_OK;
+}
+
+static enum status cmd_HELP(const struct call *c, struct err *err)
+{
+    int n;
+    const struct session_word *w = session_words(&n);
+    bool found = c->n == 0;
+    for (int i = 0; i < n; i++)
+        if (c->n == 0 || strcmp(c->word[0], w[i].name) == 0) {
+            char usage[64];
+            snprintf(usage, sizeof usage, "%s %s", w[i].name, w[i].args);
+            str_addf(c->out, "%-36s %s\n", usage, w[i].help);
+            found = true;
+        }
+    return found ? ST_OK : err_set(err, ST_USAGE, "no command '%s' (help lists them)", c->word[0]);
+}
+
+static enum status cmd_QUIT(const struct call *c, struct err *err)
+{
+    (void)err;
+    c->s->quit = true;
+    return ST_OK;
+}
+
+/* ---- dispatch ---- */
+
+static const struct session_word words[] = {
+#define CMD(id, name, args, help) {name, args, help},
+#include "session/command_list.def"
+#undef CMD
+};
+
+static enum status (*const functions[])(const struct call *, struct err *) = {
+#define CMD(id, name, args, help) cmd_##id,
+#include "session/command_list.def"
+#undef CMD
+};
+
+const struct session_word *session_words(int *n)
+{
+    *n = (int)(sizeof words / sizeof *words);
+    return words;
+}
+
+/* How many arguments a pattern takes: words, of which those in [] may be left out. */
+static void arity(const char *args, int *lo, int *hi)
+{
+    bool optional = false;
+    *lo = *hi = 0;
+    for (const char *p = args; *p; p++) {
+        optional |= *p == '[';
+        if (p == args || p[-1] == ' ') {
+            (*hi)++;
+            *lo += !optional;
+        }
+    }
+    if (strstr(args, "..."))
+        *hi = MAX_WORDS;
+}
+
+/* Words are parted by blanks; "..." keeps blanks in a file name. In place. */
+static enum status split_line(char *line, char **word, int *n, struct err *err)
+{
+    char *p = line;
+    *n = 0;
+    for (;;) {
+        while (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')
+            p++;
+        if (!*p || (*p == '#' && *n == 0))
+            return ST_OK;
+        if (*n == MAX_WORDS)
+            return err_set(err, ST_USAGE, "more than %d words", MAX_WORDS);
+        bool quoted = *p == '"';
+        p += quoted;
+        word[(*n)++] = p;
+        while (*p && (quoted ? *p != '"' : !strchr(" \t\r\n", *p)))
+            p++;
+        if (quoted && !*p)
+            return err_set(err, ST_USAGE, "a \" is not closed");
+        if (*p)
+            *p++ = '\0';
+    }
+}
+
+static enum status run_words(struct session *s, char **word, int n, unsigned flags, struct str *out,
+                             struct err *err)
+{
+    size_t k = 0;
+    while (k < sizeof words / sizeof *words && strcmp(words[k].name, word[0]) != 0)
+        k++;
+    if (k == sizeof words / sizeof *words)
+        return err_set(err, ST_USAGE, "no command '%s' (help lists them)", word[0]);
+    int lo, hi;
+    arity(words[k].args, &lo, &hi);
+    if (n - 1 < lo || n - 1 > hi)
+        return err_set(err, ST_USAGE, "usage: %s %s", words[k].name, words[k].args);
+    struct call c = {.s = s, .flags = flags, .n = n - 1, .word = word + 1, .out = out};
+    return functions[k](&c, err);
+}
+
+enum status session_command(struct session *s, const char *line, unsigned flags, struct str *out,
+                            struct err *err)
+{
+    char *copy = x_strdup(line), *word[MAX_WORDS];
+    int n;
+    enum status st = split_line(copy, word, &n, err);
+    if (st == ST_OK && n)
+        st = run_words(s, word, n, flags, out, err);
+    free(copy);
+    return st;
+}

@@ -1,0 +1,171 @@
+#include "session/describe.h"
+
+#include <stdio.h>
+
+const char *describe_delta(int64_t v, char *buf, size_t size)
+{
+    char num[32];
+    str_si(v < 0 ? -(double)v : (double)v, num, sizeof num);
+    snprintf(buf, size, "%s%s", v > 0 ? "+" : v < 0 ? "-" : "", num);
+    return buf;
+}
+
+static void add_ports(const char *what, const struct graph *g, const int32_t *ids, int n,
+                      struct str *out)
+{
+    for (int i = 0; i < n; i++) {
+        const struct node *node = graph_node(g, ids[i]);
+        const struct ttype *t = node->n_out ? &node->out[0].type : graph_input_type(g, node, 0);
+        char buf[128];
+        str_addf(out, "%-12s %s %s\n", what, node_label(node),
+                 t ? ttype_text(t, buf, sizeof buf) : "?");
+    }
+}
+
+static void add_ops(const struct graph *g, struct str *out)
+{
+    int count[OP_COUNT] = {0}, opaque = 0;
+    for (int i = 0; i < graph_n_nodes(g); i++)
+        count[graph_node(g, graph_topo(g)[i])->op]++;
+    opaque = count[OP_OPAQUE];
+    str_addf(out, "%-12s", "operators");
+    for (int op = 0; op < OP_COUNT; op++)
+        if (count[op] && op != OP_OPAQUE && op != OP_INPUT && op != OP_OUTPUT)
+            str_addf(out, " %s %d", op_info((enum op)op)->onnx, count[op]);
+    str_add(out, "\n");
+    if (opaque)
+        str_addf(out, "%-12s %d\n", "opaque", opaque);
+}
+
+void describe_graph(const char *spec, const struct graph *g, struct str *out)
+{
+    struct cost c;
+    int n;
+    char buf[32];
+    cost_graph(g, &c);
+    str_addf(out, "%-12s %s\n", "model", spec);
+    if (graph_name(g)[0])
+        str_addf(out, "%-12s %s\n", "name", graph_name(g));
+    const int32_t *ids = graph_inputs(g, &n);
+    add_ports("input", g, ids, n, out);
+    ids = graph_outputs(g, &n);
+    add_ports("output", g, ids, n, out);
+    str_addf(out, "%-12s %d, edges %d\n", "nodes", graph_n_nodes(g), graph_n_edges(g));
+    add_ops(g, out);
+    str_addf(out, "%-12s %s (%lld)\n", "parameters", str_si((double)c.params, buf, sizeof buf),
+             (long long)c.params);
+    str_addf(out, "%-12s %s\n", "macs", str_si((double)c.macs, buf, sizeof buf));
+    str_addf(out, "%-12s %s\n", "flops", str_si((double)c.flops, buf, sizeof buf));
+    str_addf(out, "%-12s %s\n", "flops_paper", str_si((double)c.flops_paper, buf, sizeof buf));
+    str_addf(out, "%-12s %sB peak%s\n", "activations",
+             str_si((double)c.peak_activation_bytes, buf, sizeof buf),
+             c.incomplete ? " (some shapes are unknown: costs are lower bounds)" : "");
+}
+
+void describe_segments(struct session *s, struct str *out)
+{
+    char buf[32];
+    for (int k = 0; k < session_n_segments(s); k++) {
+        const struct session_segment *seg = session_segment(s, k);
+        str_addf(out, "%4d %3d nodes %d->%d %9s  %s%s%s\n", k, seg->region.n, seg->region.n_in,
+                 seg->region.n_out, str_si((double)seg->cost.flops, buf, sizeof buf), seg->ops,
+                 seg->ok ? "" : "  - ", seg->ok ? "" : seg->why);
+    }
+}
+
+void describe_candidates(struct session *s, int top, struct str *out)
+{
+    int done, total, n = session_n_candidates(s);
+    char f[32], p[32];
+    session_progress(s, &done, &total);
+    str_addf(out, "segment %d: %d candidates, %d refused", session_selected(s), n,
+             session_n_refused(s));
+    if (done != total)
+        str_add(out, ", still looking");
+    str_add(out, "\nrank id        flops      params     repair      operators\n");
+    for (int i = 0; i < n && i < top; i++) {
+        const struct session_candidate *c = session_candidate(s, i);
+        str_addf(out, "%4d %-9s %-10s %-10s %-11s %s\n", i + 1, c->id,
+                 describe_delta(c->delta_flops, f, sizeof f),
+                 describe_delta(c->delta_params, p, sizeof p), mend_result_name(c->result->status),
+                 c->ops);
+    }
+}
+
+void describe_preview(struct session *s, struct str *out)
+{
+    const struct session_candidate *c = session_previewed(s);
+    char f[32], p[32];
+    if (!c)
+        return;
+    str_addf(out, "%s for segment %d: %s\n", c->id, session_selected(s), c->ops);
+    if (!c->accepted) {
+        str_addf(out, "refused: %s\n", c->reason);
+        return;
+    }
+    str_addf(out, "repair %s", mend_result_name(c->result->status));
+    str_addf(out, ", flops %s, parameters %s\n", describe_delta(c->delta_flops, f, sizeof f),
+             describe_delta(c->delta_params, p, sizeof p));
+    const struct mend_plan *plan = &c->result->plan;
+    for (int i = 0; i < plan->n_change; i++) {
+        const struct mend_change *m = &plan->change[i];
+        const struct node *node = graph_node(c->fragment, m->node);
+        str_addf(out, "  #%d %s: %s %lld -> %lld\n", (int)m->node, node ? node_label(node) : "",
+                 mend_what_name(m->what), (long long)m->before, (long long)m->after);
+    }
+}
+
+void describe_history(struct session *s, struct str *out)
+{
+    char p[32], f[32];
+    for (int i = 0; i < session_n_versions(s); i++) {
+        const struct session_version *v = session_version(s, i);
+        str_addf(out, "%c %d", i == session_cursor(s) ? '*' : ' ', v->id);
+        if (v->parent >= 0)
+            str_addf(out, " (from %d)", v->parent);
+        str_addf(out, ": %s, flops %s, parameters %s\n", v->command,
+                 str_si((double)v->cost.flops, f, sizeof f),
+                 str_si((double)v->cost.params, p, sizeof p));
+    }
+}
+
+bool describe_resized(const struct graph *a, int32_t ia, const struct graph *b, int32_t ib)
+{
+    const struct node *x = graph_node(a, ia), *y = graph_node(b, ib);
+    if (x->n_out != y->n_out || x->n_in != y->n_in)
+        return false;
+    for (int i = 0; i < x->n_out; i++)
+        if (!ttype_equal(&x->out[i].type, &y->out[i].type))
+            return true;
+    for (int i = 0; i < x->n_in; i++) {
+        const struct tensor *p = node_const(x, i), *q = node_const(y, i);
+        if (p && q && !ttype_equal(tensor_type(p), tensor_type(q)))
+            return true;
+    }
+    return false;
+}
+
+static void add_nodes(const char *what, const struct graph *g, const int32_t *ids, int n,
+                      struct str *out)
+{
+    for (int i = 0; i < n; i++) {
+        const struct node *node = graph_node(g, ids[i]);
+        str_addf(out, "%-8s %s (%s)\n", what, node_label(node), node_op_type(node));
+    }
+}
+
+void describe_diff(const struct graph *a, const struct graph *b, const struct graph_diff *d,
+                   struct str *out)
+{
+    struct cost ca, cb;
+    char f[32], p[32];
+    cost_graph(a, &ca);
+    cost_graph(b, &cb);
+    add_nodes("removed", a, d->removed, d->n_removed, out);
+    add_nodes("added", b, d->added, d->n_added, out);
+    for (int i = 0; i < d->n_changed; i++)
+        add_nodes(describe_resized(a, d->changed_a[i], b, d->changed_b[i]) ? "resized" : "changed",
+                  b, &d->changed_b[i], 1, out);
+    str_addf(out, "flops %s, parameters %s\n", describe_delta(cb.flops - ca.flops, f, sizeof f),
+             describe_delta(cb.params - ca.params, p, sizeof p));
+}

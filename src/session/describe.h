@@ -1,0 +1,20 @@
+/* A session in words: plain text for the command language and for the batch commands. */
+#ifndef SESSION_DESCRIBE_H
+#define SESSION_DESCRIBE_H
+
+#include "session/session.h"
+
+void describe_graph(const char *spec, const struct graph *g, struct str *out);
+void describe_segments(struct session *s, struct str *out);
+void describe_candidates(struct session *s, int top, struct str *out);
+/* The previewed candidate: what its repair changed and what it costs. */
+void describe_preview(struct session *s, struct str *out);
+void describe_history(struct session *s, struct str *out);
+void describe_diff(const struct graph *a, const struct graph *b, const struct graph_diff *d,
+                   struct str *out);
+/* "+1.2 M", "-30 k", "0". */
+const char *describe_delta(int64_t v, char *buf, size_t size);
+/* The diff's changed nodes that got another size (type of an output or shape of a weight). */
+bool describe_resized(const struct graph *a, int32_t ia, const struct graph *b, int32_t ib);
+
+#endif

@@ -1,0 +1,298 @@
+#include "session/job.h"
+
+#include "base/queue.h"
+#include "base/vec.h"
+#include "session/model.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- one job ---- */
+
+struct job *job_new(enum job_kind kind, const struct graph *g)
+{
+    struct job *j = x_calloc(1, sizeof *j);
+    j->kind = kind;
+    j->graph = graph_ref(g);
+    return j;
+}
+
+void job_set_region(struct job *j, const struct region *r)
+{
+    j->region = *r;
+    j->region.ids = x_memdup(r->ids, (size_t)r->n * sizeof *r->ids);
+    j->region.in = x_memdup(r->in, (size_t)r->n_in * sizeof *r->in);
+    j->region.out = x_memdup(r->out, (size_t)r->n_out * sizeof *r->out);
+}
+
+void job_set_pins(struct job *j, const struct mend_pin *pin, int n)
+{
+    free(j->pin);
+    j->pin = n ? x_memdup(pin, (size_t)n * sizeof *pin) : NULL;
+    j->n_pin = n;
+}
+
+void job_free(struct job *j)
+{
+    if (!j)
+        return;
+    graph_unref(j->graph);
+    graph_unref(j->fragment);
+    region_done(&j->region);
+    free(j->pin);
+    free(j->keep);
+    free(j->path);
+    free(j->segment_of);
+    free(j->ids);
+    if (j->has_rec)
+        segdb_record_done(&j->rec);
+    candidate_done(&j->cand);
+    if (j->has_layout)
+        dot_layout_done(&j->layout);
+    free(j);
+}
+
+static enum status need_db(struct segdb **db, const char *path, struct err *err)
+{
+    return *db ? ST_OK : segdb_open(db, path, err);
+}
+
+static enum status run_mutation(struct job *j, struct segdb **db, const char *db_path)
+{
+    if (!j->fragment && j->record == 0)
+        TRY(region_extract(j->graph, &j->region, &j->fragment, &j->err));
+    if (!j->fragment) {
+        TRY(need_db(db, db_path, &j->err));
+        TRY(segdb_get(*db, j->record, &j->rec, &j->err));
+        j->has_rec = true;
+        j->fragment = graph_ref(j->rec.fragment);
+    }
+    struct mutate_opts opts = {.seed = j->seed,
+                               .mend = {.pin = j->pin,
+                                        .n_pin = j->n_pin,
+                                        .cancel = j->extra_cancel ? j->extra_cancel : &j->cancel}};
+    TRY(mutate_replace(j->graph, &j->region, j->fragment, &opts, &j->cand, &j->err));
+    /* A result that depends on how far the solver got in its time is not one to build on: the
+     * journal could not replay it. */
+    if (j->cand.status == MEND_TIMEOUT && j->cand.graph) {
+        graph_unref(j->cand.graph);
+        j->cand.graph = NULL;
+    }
+    if (j->cand.status == MEND_TIMEOUT && !j->cand.reason[0])
+        snprintf(j->cand.reason, sizeof j->cand.reason, "the repair took too long");
+    if (j->cand.graph)
+        j->hash = graph_hash(j->cand.graph);
+    return ST_OK;
+}
+
+static enum status run_kind(struct job *j, struct segdb **db, const char *db_path)
+{
+    switch (j->kind) {
+    case JOB_QUERY:
+        TRY(need_db(db, db_path, &j->err));
+        return segdb_query(*db, j->graph, &j->region, j->limit, &j->ids, &j->n_ids, &j->err);
+    case JOB_CANDIDATE:
+    case JOB_REPAIR:
+        return run_mutation(j, db, db_path);
+    case JOB_LAYOUT: {
+        enum status st = dot_layout_init(&j->layout, j->graph, j->keep, 0, &j->cancel, &j->err);
+        j->has_layout = st == ST_OK;
+        return st;
+    }
+    case JOB_WRITE:
+        return model_write(j->graph, j->segment_of, j->path, &j->err);
+    }
+    return ST_INTERNAL;
+}
+
+void job_run(struct job *j, struct segdb **db, const char *db_path)
+{
+    if (__atomic_load_n(&j->cancel, __ATOMIC_RELAXED))
+        j->status = ST_CANCELLED;
+    else
+        j->status = run_kind(j, db, db_path);
+}
+
+/* ---- the pool ---- */
+
+struct pool {
+    int n_threads;
+    bool started;
+    pthread_t *thread;
+    char *db_path;
+    struct queue *todo, *done;
+    int pipe[2];
+    int max_flying;
+    VEC(struct job *) waiting; /* in order, urgent ones first */
+    VEC(struct job *) flying;
+};
+
+static void *worker(void *arg)
+{
+    struct pool *p = arg;
+    struct segdb *db = NULL;
+    struct job *j;
+    while ((j = queue_pop(p->todo))) {
+        job_run(j, &db, p->db_path);
+        queue_push(p->done, j); /* has room for every job in flight */
+        ssize_t n = write(p->pipe[1], "", 1);
+        (void)n; /* a full pipe already wakes the reader */
+    }
+    if (db)
+        segdb_close(db, NULL);
+    return NULL;
+}
+
+struct pool *pool_new(int threads, const char *db_path)
+{
+    struct pool *p = x_calloc(1, sizeof *p);
+    p->n_threads = threads;
+    p->max_flying = threads + 1;
+    p->thread = x_calloc((size_t)threads, sizeof *p->thread);
+    p->db_path = x_strdup(db_path);
+    p->todo = queue_new((size_t)p->max_flying);
+    p->done = queue_new((size_t)p->max_flying);
+    if (pipe2(p->pipe, O_CLOEXEC | O_NONBLOCK) < 0)
+        p->pipe[0] = p->pipe[1] = -1;
+    return p;
+}
+
+/* Signals are the owner's: workers start with all of them blocked. */
+static void start(struct pool *p)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    int n = 0;
+    while (n < p->n_threads && pthread_create(&p->thread[n], NULL, worker, p) == 0)
+        n++;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    p->n_threads = n;
+    p->started = true;
+}
+
+/* With no thread to be had at all, jobs are done here, one for each call. */
+static void run_inline(struct pool *p, struct job *j)
+{
+    struct segdb *db = NULL;
+    job_run(j, &db, p->db_path);
+    if (db)
+        segdb_close(db, NULL);
+    queue_push(p->done, j);
+    ssize_t n = write(p->pipe[1], "", 1);
+    (void)n;
+}
+
+static void feed(struct pool *p)
+{
+    if (p->waiting.n && !p->started)
+        start(p);
+    size_t used = 0;
+    while (used < p->waiting.n && (int)p->flying.n < p->max_flying) {
+        struct job *j = p->waiting.at[used++];
+        vec_push(&p->flying, j);
+        if (p->n_threads)
+            queue_push(p->todo, j);
+        else
+            run_inline(p, j);
+    }
+    p->waiting.n -= used;
+    if (used)
+        memmove(p->waiting.at, p->waiting.at + used, p->waiting.n * sizeof *p->waiting.at);
+}
+
+void pool_submit(struct pool *p, struct job *j)
+{
+    size_t at = p->waiting.n;
+    vec_push(&p->waiting, j);
+    if (j->urgent) {
+        for (at = 0; at + 1 < p->waiting.n && p->waiting.at[at]->urgent;)
+            at++;
+        memmove(p->waiting.at + at + 1, p->waiting.at + at,
+                (p->waiting.n - 1 - at) * sizeof *p->waiting.at);
+        p->waiting.at[at] = j;
+    }
+    feed(p);
+}
+
+struct job *pool_take(struct pool *p)
+{
+    char buf[256];
+    while (p->pipe[0] >= 0 && read(p->pipe[0], buf, sizeof buf) > 0)
+        ;
+    struct job *j;
+    while ((j = queue_try_pop(p->done))) {
+        for (size_t i = 0; i < p->flying.n; i++)
+            if (p->flying.at[i] == j) {
+                p->flying.at[i] = p->flying.at[--p->flying.n];
+                break;
+            }
+        feed(p);
+        if (!__atomic_load_n(&j->cancel, __ATOMIC_RELAXED))
+            return j;
+        job_free(j);
+    }
+    return NULL;
+}
+
+void pool_cancel(struct pool *p, int tag)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < p->waiting.n; i++) {
+        struct job *j = p->waiting.at[i];
+        if (tag == -1 || j->tag == tag)
+            job_free(j);
+        else
+            p->waiting.at[kept++] = j;
+    }
+    p->waiting.n = kept;
+    for (size_t i = 0; i < p->flying.n; i++)
+        if (tag == -1 || p->flying.at[i]->tag == tag)
+            __atomic_store_n(&p->flying.at[i]->cancel, 1, __ATOMIC_RELAXED);
+}
+
+int pool_count(const struct pool *p, int tag)
+{
+    int n = 0;
+    for (size_t i = 0; i < p->waiting.n; i++)
+        n += tag == -1 || p->waiting.at[i]->tag == tag;
+    for (size_t i = 0; i < p->flying.n; i++)
+        n += (tag == -1 || p->flying.at[i]->tag == tag) &&
+             !__atomic_load_n(&p->flying.at[i]->cancel, __ATOMIC_RELAXED);
+    return n;
+}
+
+int pool_fd(const struct pool *p)
+{
+    return p->pipe[0];
+}
+
+void pool_free(struct pool *p)
+{
+    if (!p)
+        return;
+    pool_cancel(p, -1);
+    queue_close(p->todo);
+    for (int i = 0; p->started && i < p->n_threads; i++)
+        pthread_join(p->thread[i], NULL);
+    struct job *j;
+    while ((j = queue_try_pop(p->done)))
+        job_free(j);
+    queue_close(p->done);
+    queue_free(p->todo);
+    queue_free(p->done);
+    if (p->pipe[0] >= 0) {
+        close(p->pipe[0]);
+        close(p->pipe[1]);
+    }
+    vec_done(&p->waiting);
+    vec_done(&p->flying);
+    free(p->thread);
+    free(p->db_path);
+    free(p);
+}

@@ -1,0 +1,101 @@
+/* Layouts in cells, and pictures written in the background. */
+#include "session/session_priv.h"
+
+#include <stdlib.h>
+
+void session_request_layout(struct session *s, enum session_layout_slot slot, const struct graph *g,
+                            const bool *keep, uint64_t key)
+{
+    pool_cancel(s->pool, TAG_LAYOUT + (int)slot);
+    struct job *j = job_new(JOB_LAYOUT, g);
+    j->tag = TAG_LAYOUT + (int)slot;
+    j->urgent = true;
+    j->slot = (int)slot;
+    j->key = key;
+    if (keep)
+        j->keep = x_memdup(keep, (size_t)graph_n_slots(g) * sizeof *keep);
+    s->layout[slot].making = true;
+    s->layout[slot].asked = key;
+    pool_submit(s->pool, j);
+}
+
+const struct dot_layout *session_layout(const struct session *s, enum session_layout_slot slot,
+                                        uint64_t *key, const char **why)
+{
+    const struct layout *l = &s->layout[slot];
+    if (key)
+        *key = l->job ? l->job->key : l->asked;
+    if (why)
+        *why = l->job && !l->job->has_layout && !l->making ? l->job->err.msg : NULL;
+    return l->job && l->job->has_layout ? &l->job->layout : NULL;
+}
+
+void layout_take(struct session *s, struct job *j, unsigned *changed)
+{
+    struct layout *l = &s->layout[j->slot];
+    job_free(l->job);
+    l->job = j;
+    l->making = false;
+    *changed |= SESSION_CHANGED_LAYOUT;
+}
+
+void layouts_done(struct session *s)
+{
+    for (int i = 0; i < SESSION_LAYOUT_COUNT; i++) {
+        job_free(s->layout[i].job);
+        s->layout[i] = (struct layout){0};
+    }
+}
+
+enum status session_write(const struct graph *g, const int *segment_of, const char *path,
+                          struct err *err)
+{
+    return model_write(g, segment_of, path, err);
+}
+
+enum status session_export(struct session *s, const char *path, struct err *err)
+{
+    TRY(session_need_model(s, err));
+    return model_write(session_graph(s), session_segment_of(s), path, err);
+}
+
+enum status session_export_later(struct session *s, const char *path, struct err *err)
+{
+    TRY(session_need_model(s, err));
+    if (!model_can_write(path))
+        return err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf");
+    const struct graph *g = session_graph(s);
+    struct job *j = job_new(JOB_WRITE, g);
+    j->tag = TAG_WRITE;
+    j->path = x_strdup(path);
+    if (session_segment_of(s))
+        j->segment_of =
+            x_memdup(session_segment_of(s), (size_t)graph_n_slots(g) * sizeof *j->segment_of);
+    pool_submit(s->pool, j);
+    return ST_OK;
+}
+
+enum status session_export_diff(const struct graph *a, const struct graph *b, bool same_ids,
+                                const char *path, struct err *err)
+{
+    const char *dot = strrchr(path, '.');
+    static const char *const known[] = {"dot", "svg", "png", "pdf"};
+    bool good = false;
+    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++)
+        good |= strcmp(dot + 1, known[i]) == 0;
+    if (!good) {
+        err_set(err, ST_USAGE, "the suffix must be one of .dot .svg .png .pdf");
+        return err_in_file(err, path), ST_USAGE;
+    }
+    struct graph_diff d;
+    struct str text = {0};
+    graph_diff_init(&d, a, b, same_ids);
+    struct dot_opts opts = {.title = graph_name(b)};
+    dot_diff_text(a, b, &d, &opts, &text);
+    enum status st = dot_render(str_text(&text), dot + 1, path, err);
+    if (st != ST_OK)
+        err_in_file(err, path);
+    str_done(&text);
+    graph_diff_done(&d);
+    return st;
+}

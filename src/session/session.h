@@ -1,0 +1,262 @@
+/* The open model: its versions, the segment in hand, the candidates for it, and the journal.
+ * The only interface through which the fronts change anything.
+ *
+ * A session belongs to one thread (the front's). Heavy work (candidates, repairs, layouts,
+ * pictures) runs on worker threads as jobs; a job holds a frozen graph and returns a result, and
+ * session_poll() takes results in. Candidates are ranked by a total order, so the list does not
+ * depend on the number of threads. Every edit is a record in the journal, on disk, before any
+ * getter shows it.
+ *
+ * Ownership: pointers returned are borrowed. "Until the next edit" means until a call that changes
+ * the current version or the model (session_open, _recover, _apply, _replace, _undo, _redo, _goto,
+ * _command); "until the next poll" also until session_poll/session_wait. A graph may be kept with
+ * graph_ref.
+ * Failure: err.h; a call that fails leaves the session as it was. */
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include "bpe/bpe.h"
+#include "cost/cost.h"
+#include "dot/dot.h"
+#include "mutate/mutate.h"
+#include <time.h>
+
+struct session; /* opaque */
+
+enum session_journal {
+    SESSION_JOURNAL_OFF,     /* batch commands: nothing is kept */
+    SESSION_JOURNAL_DEFAULT, /* under file_xdg("STATE", "sessions/...") */
+    SESSION_JOURNAL_FILE,    /* at opts.journal_path */
+};
+
+struct session_opts {
+    uint64_t seed;
+    int threads;             /* 0: as many as there are processors */
+    int tries;               /* records of the database tried for a segment; 0: 100 */
+    const char *vocab_path;  /* NULL: the shipped segments/vocab.json */
+    const char *segdb_path;  /* NULL: the shipped segments/segments.db */
+    const char *input_shape; /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
+    enum session_journal journal;
+    const char *journal_path;
+    const int *interrupt; /* polled while waiting (set by a signal handler); NULL: never */
+};
+
+/* A session without a model; strings are copied. Never fails. */
+struct session *session_new(const struct session_opts *opts);
+/* Cancels the jobs, closes the journal (an empty one is removed). NULL is fine. */
+void session_free(struct session *s);
+
+/* ---- the model and its recovery ---- */
+
+enum session_recover {
+    SESSION_ASK,     /* open; an unfinished session of this model waits for session_recover() */
+    SESSION_RECOVER, /* go on where it was */
+    SESSION_FRESH,   /* set the old journal aside (renamed, never deleted) and begin anew */
+};
+
+/* Opens a model (model_open's spec) in place of the one at hand. On failure the old one stays
+ * (none stays when the journal of SESSION_JOURNAL_FILE cannot be used). With SESSION_ASK and an
+ * unfinished session found, session_pending() tells about it and edits are refused until
+ * session_recover is called. With SESSION_RECOVER, ST_NO means that the model is open but the old
+ * session could not be replayed, or not to its end (see session_recover). Without a place for the
+ * default journal there is none, and session_notice() says so. */
+enum status session_open(struct session *s, const char *spec, enum session_recover mode,
+                         struct err *err);
+
+struct session_pending {
+    const char *path; /* the journal */
+    int edits;        /* records that can be replayed */
+    char time[32];    /* of the last one, as written in the journal; "" when none */
+    bool closed;      /* it was left by quit, not by a crash */
+    bool changed;     /* the model or the segment database is another one since: cannot go on */
+};
+/* What waits for an answer; NULL when nothing does. Until the next edit. */
+const struct session_pending *session_pending(const struct session *s);
+/* Answers with SESSION_RECOVER (replays; hashes are compared record by record) or SESSION_FRESH.
+ * A replay that cannot go on stops: ST_NO with the line number; what was reached stays in the
+ * session, the old journal is set aside, and the session is usable. */
+enum status session_recover(struct session *s, enum session_recover mode, struct err *err);
+
+bool session_is_open(const struct session *s);
+const char *session_spec(const struct session *s);         /* as given; "" when none */
+const char *session_journal_path(const struct session *s); /* "" when there is none */
+uint64_t session_seed(const struct session *s);
+int session_threads(const struct session *s);
+
+/* ---- versions: the undo tree ---- */
+
+struct session_version {
+    int id, parent;      /* 0 is the model as opened, its parent is -1 */
+    int redo;            /* the child that redo goes to, -1: none */
+    const char *command; /* the canonical command that made it: "replace 5 s12"; "open ..." for 0 */
+    const struct graph *graph;
+    uint64_t hash; /* graph_hash */
+    struct cost cost;
+    time_t time;
+};
+/* The current version. */
+const struct graph *session_graph(const struct session *s); /* until the next edit */
+int session_cursor(const struct session *s);
+int session_n_versions(const struct session *s);
+/* NULL when there is no such version. Until the next edit. */
+const struct session_version *session_version(const struct session *s, int id);
+/* Changes from version a to version b (graph_diff_done it). */
+enum status session_diff(const struct session *s, int a, int b, struct graph_diff *d,
+                         struct err *err);
+
+enum status session_undo(struct session *s, struct err *err); /* ST_NO: nothing to undo */
+enum status session_redo(struct session *s, struct err *err);
+enum status session_goto(struct session *s, int version, struct err *err);
+
+/* ---- segments of the current version ---- */
+
+struct session_segment {
+    struct region region;
+    struct cost cost;
+    bool known;    /* all tokens are in the vocabulary */
+    bool ok;       /* may be replaced */
+    char why[160]; /* why not */
+    char *ops;     /* "Conv3x3 BatchNormalization Relu" in topological order */
+};
+/* Segments are numbered 0.. in the order of the segmentation. */
+int session_n_segments(const struct session *s);
+/* Worked out when first asked for. NULL when out of range. Until the next edit. */
+const struct session_segment *session_segment(struct session *s, int k);
+/* Segment index per node slot (-1: none), for dot_opts.segment. Until the next edit. */
+const int *session_segment_of(const struct session *s);
+const struct bpe_segmentation *session_segmentation(const struct session *s);
+/* The selected segment, -1 when none. */
+int session_selected(const struct session *s);
+/* Selects (or with -1 drops the selection) and starts the jobs that fill the candidates; jobs of
+ * the selection before are cancelled. A segment that may not be replaced is selected too; it just
+ * has no candidates. Returns at once. */
+enum status session_select(struct session *s, int k, struct err *err);
+
+/* ---- candidates of the selected segment ---- */
+
+struct session_candidate {
+    char id[24];                    /* "self" or "s123" */
+    int64_t record;                 /* in the database; 0 for self */
+    const char *origin, *ops;       /* "" for none */
+    const struct graph *fragment;   /* as in the database, before repair; pins name its ids */
+    const struct candidate *result; /* graph, plan, costs; NULL while it is being worked out */
+    bool accepted;                  /* result->graph exists */
+    const char *reason;             /* why it was refused; "" otherwise */
+    uint64_t hash;                  /* graph_hash of the child */
+    int64_t delta_flops, delta_flops_paper, delta_params; /* of the whole network */
+};
+/* Accepted ones by rank (0 is best): smallest delta_flops_paper first, ties by record. Rejected by
+ * the user (session_reject) are left out; of equal networks the first stays. Until the next poll.
+ */
+int session_n_candidates(const struct session *s);
+const struct session_candidate *session_candidate(const struct session *s, int rank);
+/* Refused ones, by record. Until the next poll. */
+int session_n_refused(const struct session *s);
+const struct session_candidate *session_refused(const struct session *s, int i);
+/* Rank of an id among the accepted; -1 when it is not there. */
+int session_rank(const struct session *s, const char *id);
+/* Progress of filling in: done of total; total is -1 while the database is being asked. */
+void session_progress(const struct session *s, int *done, int *total);
+/* Hides a candidate in this session; journalled. */
+enum status session_reject(struct session *s, const char *id, struct err *err);
+
+/* ---- preview: the candidate under the magnifying glass, and its pins ---- */
+
+/* Takes candidate `rank` as the preview, without pins; -1 drops the preview. */
+enum status session_preview(struct session *s, int rank, struct err *err);
+/* NULL when there is none. While a pin is being solved, `result` is the result before it and
+ * session_preview_busy() is true. Until the next poll. */
+const struct session_candidate *session_previewed(const struct session *s);
+bool session_preview_busy(const struct session *s);
+const struct mend_pin *session_pins(const struct session *s, int *n);
+/* Fixes the output channels of a fragment node (0: releases it) and solves again on a worker. */
+enum status session_repair_pin(struct session *s, int32_t fragment_node, int64_t channels,
+                               struct err *err);
+enum status session_unpin_all(struct session *s, struct err *err);
+/* A fragment node by name or "#id"; -1 when there is none. */
+int32_t session_fragment_node(const struct graph *fragment, const char *name);
+
+/* ---- edits ---- */
+
+/* Applies the preview (with its pins), journalled. ST_NO when it was refused or is not ready.
+ * The selection and the preview are dropped. */
+enum status session_apply(struct session *s, struct err *err);
+/* Works out segment k of the current version by the record `id` with pins ("NODE:channels=N") on
+ * this thread, selects k and makes the result the preview, also a refused one. ST_USAGE for an
+ * unknown segment, id or node. */
+enum status session_try(struct session *s, int k, const char *id, const char *const *pin, int n_pin,
+                        struct err *err);
+/* The canonical edit, done at once on this thread: session_try and session_apply in one. ST_NO
+ * with the reason when it cannot be repaired. */
+enum status session_replace(struct session *s, int k, const char *id, const char *const *pin,
+                            int n_pin, struct err *err);
+/* The shape repair that `session_try` would solve, as a CPLEX LP file. */
+enum status session_write_lp(struct session *s, int k, const char *id, const char *path,
+                             struct err *err);
+
+/* ---- jobs ---- */
+
+enum {
+    SESSION_CHANGED_CANDIDATES = 1, /* list or progress */
+    SESSION_CHANGED_PREVIEW = 2,
+    SESSION_CHANGED_LAYOUT = 4,
+    SESSION_CHANGED_NOTICE = 8,
+};
+/* Readable when results wait. Valid for the life of the session. */
+int session_fd(const struct session *s);
+/* Takes results in, without blocking; returns SESSION_CHANGED_ bits. */
+unsigned session_poll(struct session *s);
+/* Waits until no job is left. ST_CANCELLED when opts.interrupt became set. */
+enum status session_wait(struct session *s, struct err *err);
+bool session_busy(const struct session *s);
+/* A line about something that ended or was noticed in the background (a picture written, a second
+ * process on the same model); NULL when there is none new. Borrowed until the next call. */
+const char *session_notice(struct session *s);
+
+/* Layouts in cells, made by a worker. Each slot holds one; a new request cancels the one before. */
+enum session_layout_slot {
+    SESSION_LAYOUT_MAIN,
+    SESSION_LAYOUT_BEFORE,
+    SESSION_LAYOUT_AFTER,
+    SESSION_LAYOUT_COUNT
+};
+/* keep: per slot of g (NULL: all), copied. `key` is the caller's word for what it asked. */
+void session_request_layout(struct session *s, enum session_layout_slot slot, const struct graph *g,
+                            const bool *keep, uint64_t key);
+/* The newest layout of the slot, its key in *key; NULL when none yet (or it failed: *why is its
+ * reason, NULL while it is being made; key and why may be NULL). Until the next poll. */
+const struct dot_layout *session_layout(const struct session *s, enum session_layout_slot slot,
+                                        uint64_t *key, const char **why);
+
+/* ---- writing ---- */
+
+/* The current version to a file; the suffix chooses onnx json dot svg png pdf. */
+enum status session_export(struct session *s, const char *path, struct err *err);
+/* The same on a worker; session_notice() tells how it went. */
+enum status session_export_later(struct session *s, const char *path, struct err *err);
+/* Graph a compared with b as one picture (dot svg png pdf). */
+enum status session_export_diff(const struct graph *a, const struct graph *b, bool same_ids,
+                                const char *path, struct err *err);
+/* Any graph; segment_of as dot_opts.segment or NULL. */
+enum status session_write(const struct graph *g, const int *segment_of, const char *path,
+                          struct err *err);
+
+/* ---- the command language (command_list.def) ---- */
+
+struct session_word {
+    const char *name, *args, *help;
+};
+/* All commands in listing order, for completion and help. */
+const struct session_word *session_words(int *n);
+
+enum {
+    SESSION_ASYNC = 1, /* do not wait for jobs: session_poll brings the results */
+};
+/* Runs one line; what it has to say is added to `out` (whole lines). An empty line or a comment
+ * (#) does nothing. */
+enum status session_command(struct session *s, const char *line, unsigned flags, struct str *out,
+                            struct err *err);
+/* `quit` was said. */
+bool session_quit_asked(const struct session *s);
+
+#endif

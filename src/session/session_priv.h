@@ -1,0 +1,137 @@
+/* Inside of a session; for src/session only. Threads and failure: session.h. */
+#ifndef SESSION_SESSION_PRIV_H
+#define SESSION_SESSION_PRIV_H
+
+#include "base/hash.h"
+#include "session/job.h"
+#include "session/journal.h"
+#include "session/model.h"
+#include "session/session.h"
+
+#include <stdio.h>
+
+/* Tags of jobs (job.h). */
+enum { TAG_SELECT = 1, TAG_PREVIEW, TAG_WRITE, TAG_LAYOUT /* + slot */ };
+
+struct version {
+    struct session_version pub;
+    struct graph *graph;
+    char *command;
+    bool segmented;
+    struct bpe_segmentation seg;
+    struct session_segment *segment; /* seg.n_segments of them */
+    bool *segment_done;              /* which are worked out */
+    int *segment_of;                 /* per slot */
+};
+
+/* A candidate: of the list, or the preview's own with pins. */
+struct entry {
+    struct session_candidate pub;
+    struct job *job; /* owns everything pub points to */
+    char *ops;       /* of self */
+    char why[300];
+};
+
+struct layout {
+    struct job *job; /* the newest that came back, or NULL */
+    uint64_t asked;  /* key of the newest request */
+    bool making;
+};
+
+struct session {
+    struct session_opts opts; /* strings are owned */
+    char *vocab_path, *segdb_path, *input_shape, *journal_file;
+    uint64_t seed;
+    int threads;
+
+    char *spec;
+    uint64_t model_hash;
+    VEC(struct version *) version;
+    int cursor;
+    struct bpe_vocab *vocab;
+    struct segdb *db;
+    struct pool *pool;
+
+    struct journal *journal;
+    bool pending; /* an answer about the old journal is waited for */
+    struct session_pending pending_pub;
+    struct journal_text old;
+
+    int selected;  /* -1 */
+    bool querying; /* the database is being asked */
+    int done, total;
+    VEC(struct entry *) all;      /* owns the entries */
+    VEC(struct entry *) accepted; /* by rank */
+    VEC(struct entry *) refused;  /* by record */
+    bool unranked;                /* `all` has grown */
+    struct strmap hidden;         /* ids rejected by the user */
+
+    struct entry *base;   /* the previewed entry of the list, or NULL */
+    struct entry *pinned; /* the preview with pins solved, or NULL */
+    bool repairing;
+    VEC(struct mend_pin) pin;
+
+    struct layout layout[SESSION_LAYOUT_COUNT];
+    VEC(char *) notice; /* not told yet */
+    char *told;         /* the one lent out last */
+    bool quit;
+};
+
+/* session.c */
+enum status session_need_model(const struct session *s, struct err *err);
+/* As above, and no question about an old journal is open. */
+enum status session_may_edit(const struct session *s, struct err *err);
+enum status session_need_db(struct session *s, struct err *err);
+void session_note(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool session_interrupted(const struct session *s);
+
+/* version.c */
+/* A version, segmented, not yet in the tree. Takes a reference of g. */
+enum status version_new(struct session *s, const struct graph *g, const char *command,
+                        struct version **out, struct err *err);
+void version_free(struct version *v);
+/* Puts it under `parent` and moves there, without journalling. */
+void version_adopt(struct session *s, struct version *v, int parent);
+void versions_done(struct session *s);
+/* Journals `command` (hash before = of the cursor). */
+enum status version_record(struct session *s, const char *command, uint64_t after, struct err *err);
+/* Moves the cursor without journalling, for replay as well. */
+enum status version_move(struct session *s, int to, struct err *err);
+/* Where undo and redo lead; ST_NO when nowhere. */
+enum status version_undo_target(const struct session *s, int *to, struct err *err);
+enum status version_redo_target(const struct session *s, int *to, struct err *err);
+/* "Conv3x3 BatchNormalization Relu" of these nodes in topological order; caller frees. */
+char *version_ops(const struct graph *g, const int32_t *ids, int n);
+
+/* candidates.c */
+void candidates_drop(struct session *s); /* selection, candidates, preview */
+void candidates_take(struct session *s, struct job *j, unsigned *changed);
+/* Ranks anew what candidates_take added. */
+void candidates_rank(struct session *s);
+/* "self" or "s123" -> 0 or 123. */
+bool candidate_parse_id(const char *id, int64_t *record);
+/* The mutation job of segment k of the current version; ST_USAGE when there is no such segment,
+ * ST_NO when it may not be replaced. */
+enum status candidate_job(struct session *s, enum job_kind kind, int k, int64_t record,
+                          struct job **out, struct err *err);
+/* Wraps a finished job (taken over). */
+struct entry *entry_new(struct session *s, struct job *j);
+void entry_free(struct entry *e);
+void candidate_set_hidden(struct session *s, const char *id);
+
+/* edit.c */
+/* Computes segment k by id with pins on this thread; job->cand is the result. */
+enum status edit_compute(struct session *s, int k, const char *id, const char *const *pin,
+                         int n_pin, struct job **out, struct err *err);
+/* The version that a computed job makes, with its canonical command; ST_NO when it was refused. */
+enum status edit_version(struct session *s, int k, const struct job *j, struct version **out,
+                         struct err *err);
+
+/* recover.c */
+enum status recover_open(struct session *s, enum session_recover mode, struct err *err);
+
+/* layout.c */
+void layout_take(struct session *s, struct job *j, unsigned *changed);
+void layouts_done(struct session *s);
+
+#endif

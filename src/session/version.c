@@ -1,0 +1,258 @@
+/* The undo tree: versions, the cursor, and the segments of each version. A version is never
+ * dropped, so every state of the session stays reachable by `goto`. */
+#include "session/session_priv.h"
+
+#include <stdlib.h>
+
+void version_free(struct version *v)
+{
+    for (int k = 0; k < v->seg.n_segments && v->segment; k++) {
+        region_done(&v->segment[k].region);
+        free(v->segment[k].ops);
+    }
+    if (v->segmented)
+        bpe_segmentation_done(&v->seg);
+    free(v->segment);
+    free(v->segment_done);
+    free(v->segment_of);
+    graph_unref(v->graph);
+    free(v->command);
+    free(v);
+}
+
+void versions_done(struct session *s)
+{
+    for (size_t i = 0; i < s->version.n; i++)
+        version_free(s->version.at[i]);
+    vec_done(&s->version);
+    s->cursor = 0;
+}
+
+static struct version *current(const struct session *s)
+{
+    return s->version.n ? s->version.at[s->cursor] : NULL;
+}
+
+/* ---- moving ---- */
+
+static enum status segment(struct session *s, struct version *v, struct err *err)
+{
+    if (v->segmented || !s->vocab)
+        return ST_OK;
+    TRY(bpe_segment_graph(s->vocab, v->graph, &v->seg, err));
+    v->segmented = true;
+    int n = v->seg.n_segments, slots = graph_n_slots(v->graph);
+    v->segment = x_calloc((size_t)n + 1, sizeof *v->segment);
+    v->segment_done = x_calloc((size_t)n + 1, sizeof *v->segment_done);
+    v->segment_of = x_malloc(((size_t)slots + 1) * sizeof *v->segment_of);
+    for (int i = 0; i < slots; i++)
+        v->segment_of[i] = -1;
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < v->seg.segment[k].len; i++)
+            v->segment_of[v->seg.order[v->seg.segment[k].start + i]] = k;
+    return ST_OK;
+}
+
+enum status version_new(struct session *s, const struct graph *g, const char *command,
+                        struct version **out, struct err *err)
+{
+    struct version *v = x_calloc(1, sizeof *v);
+    v->graph = graph_ref(g);
+    v->command = x_strdup(command);
+    enum status st = segment(s, v, err);
+    if (st != ST_OK) {
+        version_free(v);
+        return st;
+    }
+    v->pub = (struct session_version){.parent = -1,
+                                      .redo = -1,
+                                      .command = v->command,
+                                      .graph = v->graph,
+                                      .hash = graph_hash(g),
+                                      .time = time(NULL)};
+    cost_graph(g, &v->pub.cost);
+    *out = v;
+    return ST_OK;
+}
+
+void version_adopt(struct session *s, struct version *v, int parent)
+{
+    v->pub.id = (int)s->version.n;
+    v->pub.parent = parent;
+    vec_push(&s->version, v);
+    version_move(s, v->pub.id, NULL);
+}
+
+enum status version_record(struct session *s, const char *command, uint64_t after, struct err *err)
+{
+    if (!s->journal)
+        return ST_OK;
+    return journal_append(s->journal, command, current(s)->pub.hash, after, err);
+}
+
+enum status version_undo_target(const struct session *s, int *to, struct err *err)
+{
+    *to = current(s)->pub.parent;
+    return *to >= 0 ? ST_OK : err_set(err, ST_NO, "nothing to undo");
+}
+
+enum status version_redo_target(const struct session *s, int *to, struct err *err)
+{
+    *to = current(s)->pub.redo;
+    return *to >= 0 ? ST_OK : err_set(err, ST_NO, "nothing to redo");
+}
+
+enum status version_move(struct session *s, int to, struct err *err)
+{
+    if (to < 0 || (size_t)to >= s->version.n)
+        return err_set(err, ST_USAGE, "there is no version %d (0 to %zu)", to, s->version.n - 1);
+    s->cursor = to;
+    /* redo follows the way that was gone last, also below branches */
+    for (int child = to, up; (up = s->version.at[child]->pub.parent) >= 0; child = up)
+        s->version.at[up]->pub.redo = child;
+    return ST_OK;
+}
+
+static enum status move_recorded(struct session *s, int to, const char *command, struct err *err)
+{
+    TRY(version_record(s, command, s->version.at[to]->pub.hash, err));
+    candidates_drop(s);
+    return version_move(s, to, err);
+}
+
+enum status session_undo(struct session *s, struct err *err)
+{
+    int to;
+    TRY(session_may_edit(s, err));
+    TRY(version_undo_target(s, &to, err));
+    return move_recorded(s, to, "undo", err);
+}
+
+enum status session_redo(struct session *s, struct err *err)
+{
+    int to;
+    TRY(session_may_edit(s, err));
+    TRY(version_redo_target(s, &to, err));
+    return move_recorded(s, to, "redo", err);
+}
+
+enum status session_goto(struct session *s, int version, struct err *err)
+{
+    TRY(session_may_edit(s, err));
+    if (version < 0 || (size_t)version >= s->version.n)
+        return err_set(err, ST_USAGE, "there is no version %d (0 to %zu)", version,
+                       s->version.n - 1);
+    if (version == s->cursor)
+        return ST_OK;
+    char command[32];
+    snprintf(command, sizeof command, "goto %d", version);
+    return move_recorded(s, version, command, err);
+}
+
+/* ---- getters ---- */
+
+const struct graph *session_graph(const struct session *s)
+{
+    return s->version.n ? current(s)->graph : NULL;
+}
+
+int session_cursor(const struct session *s)
+{
+    return s->cursor;
+}
+
+int session_n_versions(const struct session *s)
+{
+    return (int)s->version.n;
+}
+
+const struct session_version *session_version(const struct session *s, int id)
+{
+    return id >= 0 && (size_t)id < s->version.n ? &s->version.at[id]->pub : NULL;
+}
+
+enum status session_diff(const struct session *s, int a, int b, struct graph_diff *d,
+                         struct err *err)
+{
+    const struct session_version *va = session_version(s, a), *vb = session_version(s, b);
+    if (!va || !vb)
+        return err_set(err, ST_USAGE, "there is no version %d", va ? b : a);
+    graph_diff_init(d, va->graph, vb->graph, true);
+    return ST_OK;
+}
+
+/* ---- segments ---- */
+
+struct by_pos {
+    int pos;
+    int32_t id;
+};
+
+static int cmp_pos(const void *a, const void *b)
+{
+    const struct by_pos *x = a, *y = b;
+    return (x->pos > y->pos) - (x->pos < y->pos);
+}
+
+char *version_ops(const struct graph *g, const int32_t *ids, int n)
+{
+    struct str b = {0};
+    struct by_pos *at = x_calloc((size_t)n + 1, sizeof *at);
+    for (int i = 0; i < n; i++)
+        at[i] = (struct by_pos){graph_topo_pos(g, ids[i]), ids[i]};
+    qsort(at, (size_t)n, sizeof *at, cmp_pos);
+    for (int i = 0; i < n; i++) {
+        const struct node *node = graph_node(g, at[i].id);
+        struct window w;
+        str_addf(&b, "%s%s", i ? " " : "", node_op_type(node));
+        if (node_window(node, &w))
+            str_addf(&b, "%lldx%lld", (long long)w.kernel[0], (long long)w.kernel[1]);
+    }
+    free(at);
+    return b.s ? str_take(&b) : x_strdup("");
+}
+
+static void work_out(const struct version *v, int k, struct session_segment *out)
+{
+    const struct bpe_segment *p = &v->seg.segment[k];
+    struct err err = {0};
+    out->known = p->known;
+    if (region_init(&out->region, v->graph, v->seg.order + p->start, p->len, &err) != ST_OK)
+        snprintf(out->why, sizeof out->why, "%s", err.msg);
+    else
+        out->ok = mutate_region_ok(v->graph, &out->region, out->why, sizeof out->why);
+    if (out->ok)
+        out->why[0] = '\0';
+    cost_nodes(v->graph, v->seg.order + p->start, p->len, &out->cost);
+    out->ops = version_ops(v->graph, v->seg.order + p->start, p->len);
+}
+
+int session_n_segments(const struct session *s)
+{
+    const struct version *v = current(s);
+    return v && v->segmented ? v->seg.n_segments : 0;
+}
+
+const struct session_segment *session_segment(struct session *s, int k)
+{
+    struct version *v = current(s);
+    if (!v || !v->segmented || k < 0 || k >= v->seg.n_segments)
+        return NULL;
+    if (!v->segment_done[k]) {
+        work_out(v, k, &v->segment[k]);
+        v->segment_done[k] = true;
+    }
+    return &v->segment[k];
+}
+
+const int *session_segment_of(const struct session *s)
+{
+    const struct version *v = current(s);
+    return v && v->segmented ? v->segment_of : NULL;
+}
+
+const struct bpe_segmentation *session_segmentation(const struct session *s)
+{
+    const struct version *v = current(s);
+    return v && v->segmented ? &v->seg : NULL;
+}
