@@ -173,13 +173,15 @@ void input_script_free(struct input_script *s)
     free(s);
 }
 
-enum input_step input_script_next(struct input_script *s, int *key)
+enum input_step input_script_next(struct input_script *s, bool busy, int *key)
 {
+    while (s->at < s->step.n && s->step.at[s->at] < 0) {
+        if (busy)
+            return INPUT_STEP_WAIT;
+        s->at++;
+    }
     if (s->at >= s->step.n)
         return INPUT_STEP_END;
-    int k = s->step.at[s->at++];
-    if (k < 0)
-        return INPUT_STEP_WAIT;
-    *key = k;
+    *key = s->step.at[s->at++];
     return INPUT_STEP_KEY;
 }

@@ -47,7 +47,7 @@ struct input_script;
 enum status input_script_open(struct input_script **out, const char *path, struct err *err);
 void input_script_free(struct input_script *s);
 enum input_step { INPUT_STEP_KEY, INPUT_STEP_WAIT, INPUT_STEP_END };
-/* The next step; *key is set for INPUT_STEP_KEY. */
-enum input_step input_script_next(struct input_script *s, int *key);
+/* The next step; *key is set for INPUT_STEP_KEY. While `busy`, a `wait` is not passed. */
+enum input_step input_script_next(struct input_script *s, bool busy, int *key);
 
 #endif

@@ -11,6 +11,7 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <ncurses.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -191,11 +192,6 @@ int screen_signal_fd(void)
     return screen.pipe[0];
 }
 
-int screen_quit_signal(void)
-{
-    return screen.quit_signal;
-}
-
 const int *screen_interrupt(void)
 {
     return &screen.interrupt;
@@ -205,6 +201,11 @@ void screen_interrupt_clear(void)
 {
     if (!screen.quit_signal)
         __atomic_store_n(&screen.interrupt, 0, __ATOMIC_RELAXED);
+}
+
+bool screen_interrupted(void)
+{
+    return __atomic_load_n(&screen.interrupt, __ATOMIC_RELAXED) != 0;
 }
 
 /* ---- taking and giving back ---- */
@@ -429,13 +430,8 @@ int screen_key(void)
 {
     wint_t c = 0;
     int kind = get_wch(&c);
-    if (kind == ERR) {
-        int waiting = 0;
-        /* Nothing decoded although poll() said there was something: the other side hung up. */
-        if (ioctl(STDIN_FILENO, FIONREAD, &waiting) != 0)
-            return -1;
+    if (kind == ERR)
         return 0;
-    }
     if (kind == KEY_CODE_YES)
         return input_from_curses((int)c);
     if (c == '\r')
@@ -443,4 +439,11 @@ int screen_key(void)
     if (c == 127 || c == 8)
         return INPUT_BACKSPACE;
     return (int)c;
+}
+
+bool screen_gone(void)
+{
+    struct pollfd fd = {STDIN_FILENO, POLLIN, 0};
+    int waiting = 0;
+    return poll(&fd, 1, 0) > 0 && (ioctl(STDIN_FILENO, FIONREAD, &waiting) != 0 || waiting == 0);
 }

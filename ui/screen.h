@@ -32,11 +32,11 @@ enum {
 };
 /* Takes signals in; suspends on SIGTSTP (returns after SIGCONT). */
 unsigned screen_signals(void);
-/* The signal that asked to quit, 0 if none. */
-int screen_quit_signal(void);
 /* Becomes 1 with SIGINT, SIGTERM or SIGHUP; polled by long work. */
 const int *screen_interrupt(void);
 void screen_interrupt_clear(void);
+/* Some such signal came and was not cleared. */
+bool screen_interrupted(void);
 
 int screen_rows(void);
 int screen_cols(void);
@@ -64,8 +64,9 @@ void screen_vline(int y, int x, int h, int style);
 void screen_dump(FILE *f);
 void screen_bell(void);
 
-/* Next key of the terminal, 0 when there is none now, -1 when the terminal is gone (input.h names
- * keys). */
+/* Next key of the terminal, 0 when there is none now (input.h names keys). */
 int screen_key(void);
+/* poll() says there is input and there is none: the other side hung up. */
+bool screen_gone(void);
 
 #endif

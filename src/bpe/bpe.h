@@ -21,6 +21,8 @@ struct bpe_vocab; /* opaque, refcounted is not needed: one owner */
 enum status bpe_vocab_load(struct bpe_vocab **out, const char *path, struct err *err);
 enum status bpe_vocab_save(const struct bpe_vocab *v, const char *path, struct err *err);
 void bpe_vocab_free(struct bpe_vocab *v);
+/* The vocabulary with its first n_merges merges only, for finer segments. */
+struct bpe_vocab *bpe_vocab_prefix(const struct bpe_vocab *v, int n_merges);
 enum bpe_mode bpe_vocab_mode(const struct bpe_vocab *v);
 int bpe_vocab_n_tokens(const struct bpe_vocab *v); /* single-node tokens */
 int bpe_vocab_n_merges(const struct bpe_vocab *v);
@@ -38,6 +40,10 @@ const int *bpe_vocab_merge(const struct bpe_vocab *v, int k, int *len);
 struct bpe_corpus; /* token strings interned to ids, and sequences of them */
 struct bpe_corpus *bpe_corpus_new(enum bpe_mode mode);
 void bpe_corpus_free(struct bpe_corpus *c);
+/* What is added from now on belongs to this group ("" before the first call). Groups weigh equally
+ * in training, each by the number of its tokens, so a large family does not crowd out the
+ * patterns of a small one. */
+void bpe_corpus_group(struct bpe_corpus *c, const char *name);
 enum status bpe_corpus_add(struct bpe_corpus *c, const struct graph *g, struct err *err);
 /* O(L log L) for a corpus of L tokens. n_merges >= 0, 2 <= max_piece <= BPE_MAX_PIECE. */
 enum status bpe_train(const struct bpe_corpus *c, int n_merges, int max_piece,

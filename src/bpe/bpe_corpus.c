@@ -9,6 +9,7 @@ struct bpe_corpus *bpe_corpus_new(enum bpe_mode mode)
 {
     struct bpe_corpus *c = x_calloc(1, sizeof *c);
     c->mode = mode;
+    bpe_corpus_group(c, "");
     if (mode != BPE_CANONICAL)
         return c;
     /* A bare token for every operator, so that nothing is ever unknown to the vocabulary. */
@@ -35,6 +36,8 @@ void bpe_corpus_free(struct bpe_corpus *c)
     vec_done(&c->line);
     strmap_done(&c->id);
     u64map_done(&c->seen);
+    strmap_done(&c->group_id);
+    vec_done(&c->tokens);
     free(c);
 }
 
@@ -49,8 +52,23 @@ int bpe_corpus_token(struct bpe_corpus *c, const char *text, bool barrier)
     return (int)id;
 }
 
-enum status bpe_corpus_add_ids(struct bpe_corpus *c, const int *ids, int n, int64_t weight,
-                               struct err *err)
+void bpe_corpus_group(struct bpe_corpus *c, const char *name)
+{
+    c->group = (int)*strmap_put(&c->group_id, name, (int64_t)c->tokens.n);
+    if ((size_t)c->group == c->tokens.n)
+        vec_push(&c->tokens, 0);
+}
+
+int64_t bpe_corpus_weight(const struct bpe_corpus *c, int group)
+{
+    int64_t most = 0, own = c->tokens.at[group];
+    for (size_t i = 0; i < c->tokens.n; i++)
+        if (c->tokens.at[i] > most)
+            most = c->tokens.at[i];
+    return own > 0 && most > own ? (most + own / 2) / own : 1;
+}
+
+enum status bpe_corpus_add_ids(struct bpe_corpus *c, const int *ids, int n, struct err *err)
 {
     if (n <= 0)
         return ST_OK;
@@ -59,13 +77,14 @@ enum status bpe_corpus_add_ids(struct bpe_corpus *c, const int *ids, int n, int6
         return err_set(err, ST_UNSUPPORTED, "the corpus is too large (%zu tokens)", c->seq.n);
     size_t bytes = (size_t)n * sizeof *ids;
     int64_t fresh = (int64_t)c->line.n;
-    int64_t at = *u64map_put(&c->seen, hash_bytes(ids, bytes, 0), fresh);
-    if (at != fresh && c->line.at[at].len == n &&
+    int64_t at = *u64map_put(&c->seen, hash_bytes(ids, bytes, (uint64_t)c->group), fresh);
+    c->tokens.at[c->group] += n;
+    if (at != fresh && c->line.at[at].len == n && c->line.at[at].group == c->group &&
         !memcmp(c->seq.at + c->line.at[at].at, ids, bytes)) {
-        c->line.at[at].weight += weight;
+        c->line.at[at].count++;
         return ST_OK;
     }
-    vec_push(&c->line, (struct bpe_line){c->seq.n, n, weight});
+    vec_push(&c->line, (struct bpe_line){c->seq.n, n, c->group, 1});
     vec_reserve(&c->seq, c->seq.n + (size_t)n);
     memcpy(c->seq.at + c->seq.n, ids, bytes);
     c->seq.n += (size_t)n;
@@ -95,7 +114,7 @@ enum status bpe_corpus_add(struct bpe_corpus *c, const struct graph *g, struct e
         }
         ids[i] = bpe_corpus_token(c, str_text(&s), barrier);
     }
-    enum status st = bpe_corpus_add_ids(c, ids, n, 1, err);
+    enum status st = bpe_corpus_add_ids(c, ids, n, err);
     free(ids);
     free(order);
     str_done(&s);

@@ -87,7 +87,8 @@ int bpe_vocab_join(const struct bpe_vocab *v, int left, int right);
 struct bpe_line {
     size_t at;
     int len;
-    int64_t weight; /* how often this very sequence was added */
+    int group;
+    int64_t count; /* how often this very sequence was added to the group */
 };
 struct bpe_corpus {
     enum bpe_mode mode;
@@ -96,10 +97,14 @@ struct bpe_corpus {
     VEC(bool) barrier;
     VEC(int) seq; /* all sequences one after another */
     VEC(struct bpe_line) line;
-    struct u64map seen; /* hash of a sequence -> index of its line */
+    struct u64map seen; /* hash of a group and a sequence -> index of its line */
+    struct strmap group_id;
+    int group;           /* of what is added now */
+    VEC(int64_t) tokens; /* of each group, repeated sequences counted */
 };
 int bpe_corpus_token(struct bpe_corpus *c, const char *text, bool barrier);
-enum status bpe_corpus_add_ids(struct bpe_corpus *c, const int *ids, int n, int64_t weight,
-                               struct err *err);
+enum status bpe_corpus_add_ids(struct bpe_corpus *c, const int *ids, int n, struct err *err);
+/* What an occurrence in this group counts: 1 in the largest group. */
+int64_t bpe_corpus_weight(const struct bpe_corpus *c, int group);
 
 #endif

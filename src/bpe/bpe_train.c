@@ -15,6 +15,7 @@
 struct pair {
     int left, right;
     int64_t count;    /* weighted occurrences; a bound when left == right */
+    int64_t seen;     /* the same without weights */
     VEC(int32_t) occ; /* places where it began, ascending; some are gone by now */
 };
 
@@ -28,7 +29,8 @@ struct trainer {
     int n_tokens, max_piece;
     size_t n; /* places; one empty place follows each sequence */
     int32_t *sym, *next, *prev, *pair_at;
-    int64_t *weight;
+    int32_t *line;
+    int64_t *times, *weight; /* of each line: how often it occurs, and that times its weight */
     VEC(struct pair) pair;
     VEC(struct entry) heap;
     VEC(int) len;           /* tokens of each symbol */
@@ -52,7 +54,7 @@ static bool before(const struct entry *a, const struct entry *b)
 static void heap_push(struct trainer *t, int pair)
 {
     const struct pair *p = &t->pair.at[pair];
-    if (p->count < 2)
+    if (p->seen < 2)
         return;
     struct entry e = {p->count, p->left, p->right, pair};
     vec_push(&t->heap, e);
@@ -90,7 +92,8 @@ static void pair_add(struct trainer *t, int pair, int32_t place)
 {
     struct pair *p = &t->pair.at[pair];
     vec_push(&p->occ, place);
-    p->count += t->weight[place];
+    p->count += t->weight[t->line[place]];
+    p->seen += t->times[t->line[place]];
     t->pair_at[place] = pair;
 }
 
@@ -112,20 +115,24 @@ static enum status trainer_init(struct trainer *t, const struct bpe_corpus *c, i
     t->next = x_try_calloc(t->n + 1, sizeof *t->next);
     t->prev = x_try_calloc(t->n + 1, sizeof *t->prev);
     t->pair_at = x_try_calloc(t->n + 1, sizeof *t->pair_at);
-    t->weight = x_try_calloc(t->n + 1, sizeof *t->weight);
-    if (!t->sym || !t->next || !t->prev || !t->pair_at || !t->weight)
+    t->line = x_try_calloc(t->n + 1, sizeof *t->line);
+    t->times = x_try_calloc(c->line.n + 1, sizeof *t->times);
+    t->weight = x_try_calloc(c->line.n + 1, sizeof *t->weight);
+    if (!t->sym || !t->next || !t->prev || !t->pair_at || !t->line || !t->times || !t->weight)
         return err_set(err, ST_UNSUPPORTED, "no memory for a corpus of %zu tokens", c->seq.n);
     for (int i = 0; i < t->n_tokens; i++)
         symbol_new(t, 1);
     int32_t at = 0;
     for (size_t k = 0; k < c->line.n; k++) {
         const struct bpe_line *l = &c->line.at[k];
+        t->times[k] = l->count;
+        t->weight[k] = l->count * bpe_corpus_weight(c, l->group);
         for (int i = 0; i < l->len; i++, at++) {
             t->sym[at] = c->seq.at[l->at + (size_t)i];
             t->next[at] = i + 1 < l->len ? at + 1 : -1;
             t->prev[at] = i ? at - 1 : -1;
             t->pair_at[at] = -1;
-            t->weight[at] = l->weight;
+            t->line[at] = (int32_t)k;
         }
         t->sym[at] = t->next[at] = t->prev[at] = t->pair_at[at] = -1;
         at++;
@@ -155,6 +162,8 @@ static void trainer_done(struct trainer *t)
     free(t->next);
     free(t->prev);
     free(t->pair_at);
+    free(t->line);
+    free(t->times);
     free(t->weight);
     vec_done(&t->pair);
     vec_done(&t->heap);
@@ -173,7 +182,7 @@ static void recount(struct trainer *t, int pair)
     struct pair *p = &t->pair.at[pair];
     size_t k = 0;
     int32_t taken = -1; /* the place that the last counted occurrence ends with */
-    p->count = 0;
+    p->count = p->seen = 0;
     for (size_t i = 0; i < p->occ.n; i++) {
         int32_t at = p->occ.at[i];
         if (t->pair_at[at] != pair)
@@ -181,7 +190,8 @@ static void recount(struct trainer *t, int pair)
         p->occ.at[k++] = at;
         if (at == taken)
             continue;
-        p->count += t->weight[at];
+        p->count += t->weight[t->line[at]];
+        p->seen += t->times[t->line[at]];
         taken = t->next[at];
     }
     p->occ.n = k;
@@ -194,8 +204,10 @@ static void unpair(struct trainer *t, int32_t place)
     if (pair < 0)
         return;
     struct pair *p = &t->pair.at[pair];
-    if (p->left != p->right)
-        p->count -= t->weight[place];
+    if (p->left != p->right) {
+        p->count -= t->weight[t->line[place]];
+        p->seen -= t->times[t->line[place]];
+    }
     t->pair_at[place] = -1;
 }
 
@@ -246,7 +258,7 @@ static void merge(struct trainer *t, int pair)
             merge_at(t, at, s);
     }
     vec_done(&t->pair.at[pair].occ);
-    t->pair.at[pair].count = 0;
+    t->pair.at[pair].count = t->pair.at[pair].seen = 0;
     for (size_t i = first_new; i < t->pair.n; i++)
         heap_push(t, (int)i);
     for (size_t i = 0; i < t->touched.n; i++)
@@ -273,7 +285,8 @@ static enum status learn(struct trainer *t, int n_merges, struct bpe_vocab *v, s
         struct entry e = heap_pop(t);
         if (e.left == e.right)
             recount(t, e.pair);
-        if (t->pair.at[e.pair].count != e.count) {
+        const struct pair *p = &t->pair.at[e.pair];
+        if (p->count != e.count || p->seen < 2) {
             heap_push(t, e.pair);
             continue;
         }

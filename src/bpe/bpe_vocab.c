@@ -141,6 +141,17 @@ int bpe_vocab_join(const struct bpe_vocab *v, int left, int right)
     return k ? (int)*k : -1;
 }
 
+struct bpe_vocab *bpe_vocab_prefix(const struct bpe_vocab *v, int n_merges)
+{
+    struct bpe_vocab *p = bpe_vocab_new(v->mode);
+    for (size_t i = 0; i < v->token.n; i++)
+        bpe_vocab_add_token(p, v->token.at[i], NULL);
+    for (int k = 0; k < n_merges && k < (int)v->piece.n; k++)
+        bpe_vocab_add_piece(p, v->seq.at + v->piece.at[k].at, v->piece.at[k].len, NULL);
+    bpe_vocab_finish(p, NULL);
+    return p;
+}
+
 enum bpe_mode bpe_vocab_mode(const struct bpe_vocab *v)
 {
     return v->mode;

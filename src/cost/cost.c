@@ -1,6 +1,7 @@
 #include "cost/cost.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/vec.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -300,33 +301,35 @@ static void meter_peak(struct meter *m)
     const int32_t *order = graph_topo(g);
     int n_nodes = graph_n_nodes(g);
     int64_t *freed = x_calloc((size_t)n_nodes + 1, sizeof *freed), live = 0;
+    VEC(int) last = {0}; /* position of the last use of each output of a node */
 
     for (int p = 0; p < n_nodes; p++) {
         const struct node *n = graph_node(g, order[p]);
-        int *last = x_calloc((size_t)n->n_out + 1, sizeof *last), n_uses;
+        int n_uses;
         const struct use *use = graph_uses(g, order[p], &n_uses);
 
+        last.n = 0;
         for (int i = 0; i < n->n_out; i++)
-            last[i] = p;
+            vec_push(&last, p);
         for (int i = 0; i < n_uses; i++) {
             int port = graph_node(g, use[i].node)->in[use[i].port].port;
             int at = graph_topo_pos(g, use[i].node);
 
-            if (at > last[port])
-                last[port] = at;
+            if (at > last.at[port])
+                last.at[port] = at;
         }
         for (int i = 0; i < n->n_out; i++) {
             int64_t bytes = output_bytes(m, n, i);
 
             add(m, &live, bytes);
-            add(m, &freed[last[i]], bytes);
+            add(m, &freed[last.at[i]], bytes);
         }
-        free(last);
         if (live > m->c->peak_activation_bytes)
             m->c->peak_activation_bytes = live;
         live = freed[p] < live ? live - freed[p] : 0; /* the sums may have been cut off */
     }
     free(freed);
+    vec_done(&last);
 }
 
 /* ---- front ---- */

@@ -1,251 +1,10 @@
 /* graph -> ModelProto. Strings and messages lie in an arena; the values of weights stay where they
  * are, so a model of any size is built in time and memory of its nodes. */
-#include "onx/onx_priv.h"
-
-#include "base/str.h"
-
-#define ARENA_BLOCK ((size_t)64 << 10)
-
-void *onx_alloc(struct onx_arena *a, size_t n, size_t size)
-{
-    size_t bytes = (n * size + 15) & ~(size_t)15; /* n and size are of things already in memory */
-    if (!a->block.n || bytes > a->cap - a->used) {
-        a->cap = bytes > ARENA_BLOCK ? bytes : ARENA_BLOCK;
-        a->used = 0;
-        vec_push(&a->block, x_calloc(1, a->cap));
-    }
-    void *p = (char *)a->block.at[a->block.n - 1] + a->used;
-    a->used += bytes;
-    return p;
-}
-
-char *onx_dup(struct onx_arena *a, const char *s)
-{
-    size_t n = strlen(s) + 1;
-    return memcpy(onx_alloc(a, n, 1), s, n);
-}
-
-void onx_arena_done(struct onx_arena *a)
-{
-    for (size_t i = 0; i < a->block.n; i++)
-        free(a->block.at[i]);
-    vec_done(&a->block);
-}
-
-/* ---- the state of one build ---- */
-
-struct named_tensor {
-    const struct tensor *tensor;
-    char *name;
-};
-
-struct out_name {
-    char *name, *from; /* an Identity makes value `name` from value `from` */
-};
-
-struct builder {
-    struct onx_build *b;
-    struct onx_arena *a;
-    const struct graph *g;
-    const struct onx_origin *origin; /* NULL: the graph was not read from a file */
-    struct err *err;
-    int opset;
-    struct strmap used;       /* every name given out */
-    struct strmap out_names;  /* names of the graph's outputs */
-    char ***value;            /* names of the outputs of each slot; NULL until decided */
-    char **output;            /* names of the graph's outputs */
-    struct u64map tensor_at;  /* struct tensor * -> index in tensors */
-    VEC(struct named_tensor) tensors;
-    VEC(struct out_name) copies; /* Identity nodes at the end of the graph */
-    VEC(Onnx__NodeProto *) nodes;
-    VEC(Onnx__TensorProto *) inits;
-    VEC(Onnx__ValueInfoProto *) infos;
-};
-
-/* `stem`, or the first of stem_1, stem_2 ... that is free; taken from now on. */
-static char *take_name(struct builder *c, const char *stem)
-{
-    if (!stem[0])
-        stem = "value";
-    int64_t *n = strmap_get(&c->used, stem);
-    if (!n) {
-        strmap_put(&c->used, stem, 1);
-        return onx_dup(c->a, stem);
-    }
-    for (;;) {
-        char *name = x_asprintf("%s_%lld", stem, (long long)(*n)++);
-        bool fresh = !strmap_get(&c->used, name);
-        char *kept = fresh ? onx_dup(c->a, name) : NULL;
-        if (fresh)
-            strmap_put(&c->used, name, 1);
-        free(name);
-        if (kept)
-            return kept;
-    }
-}
-
-static bool take_exactly(struct builder *c, const char *name)
-{
-    if (!name[0] || strmap_get(&c->used, name))
-        return false;
-    strmap_put(&c->used, name, 1);
-    return true;
-}
-
-/* ---- names ---- */
-
-static char **value_slot(struct builder *c, const struct node_input *in)
-{
-    return &c->value[in->node][in->port];
-}
-
-static struct named_tensor *tensor_slot(struct builder *c, const struct tensor *t)
-{
-    int64_t at = (int64_t)c->tensors.n;
-    int64_t *k = u64map_put(&c->tensor_at, (uint64_t)(uintptr_t)t, at);
-    if (*k == at)
-        vec_push(&c->tensors, (struct named_tensor){.tensor = t});
-    return &c->tensors.at[*k];
-}
-
-static const char *tensor_stem(const struct tensor *t, const struct node *user)
-{
-    return tensor_name(t)[0] ? tensor_name(t) : node_label(user);
-}
-
-static void name_outputs(struct builder *c)
-{
-    int n;
-    const int32_t *ids = graph_outputs(c->g, &n);
-    c->output = onx_alloc(c->a, (size_t)n + 1, sizeof *c->output);
-    for (int i = 0; i < n; i++) {
-        const struct node *o = graph_node(c->g, ids[i]);
-        const struct node_input *in = &o->in[0];
-        const char *want = o->name;
-        if (in->tensor) {
-            struct named_tensor *t = tensor_slot(c, in->tensor);
-            c->output[i] = take_name(c, want);
-            if (!t->name)
-                t->name = take_name(c, tensor_stem(in->tensor, o));
-            vec_push(&c->copies, (struct out_name){c->output[i], t->name});
-            strmap_put(&c->out_names, c->output[i], i);
-            continue;
-        }
-        char **name = value_slot(c, in);
-        if (!want[0])
-            want = graph_node(c->g, in->node)->out[in->port].name;
-        if (!*name)
-            *name = take_name(c, want);
-        if (strmap_get(&c->out_names, *name) ||
-            (strcmp(*name, want) != 0 && !strmap_get(&c->used, want))) {
-            c->output[i] = take_name(c, want);
-            vec_push(&c->copies, (struct out_name){c->output[i], *name});
-        } else
-            c->output[i] = *name;
-        strmap_put(&c->out_names, c->output[i], i);
-    }
-}
-
-/* The names a subgraph captures are fixed: they stand in its attributes. */
-static enum status name_captured(struct builder *c, const struct node *n)
-{
-    struct onx_names names = {0};
-    enum status st = ST_OK;
-    for (int i = 0; i < n->n_attr && st == ST_OK; i++) {
-        Onnx__AttributeProto *a = NULL;
-        if (n->attr[i].kind != ATTR_BLOB)
-            continue;
-        st = onx_blob_parse(&a, &n->attr[i], c->err);
-        if (st == ST_OK) {
-            vec_push(&c->b->parsed, a);
-            onx_captured(&names, a);
-        }
-    }
-    if (st == ST_OK && (int)names.list.n != n->n_implicit)
-        st = err_set(c->err, ST_MODEL, "node '%s' (%s): %zu captured names, %d inputs for them",
-                     node_label(n), node_op_type(n), names.list.n, n->n_implicit);
-    for (size_t i = 0; i < names.list.n && st == ST_OK; i++) {
-        const struct node_input *in = &n->in[n->n_in - n->n_implicit + (int)i];
-        if (in->node == IN_NONE)
-            continue;
-        char **name = in->tensor ? &tensor_slot(c, in->tensor)->name : value_slot(c, in);
-        const char *want = names.list.at[i];
-        if (*name && strcmp(*name, want) == 0)
-            continue;
-        if (*name || !take_exactly(c, want))
-            st = err_set(c->err, ST_UNSUPPORTED,
-                         "node '%s' (%s): its subgraph needs a value named '%s', now '%s'",
-                         node_label(n), node_op_type(n), want, *name ? *name : "another one");
-        else
-            *name = onx_dup(c->a, want);
-    }
-    onx_names_done(&names);
-    return st;
-}
-
-static bool is_used(const struct graph *g, int32_t id, int port)
-{
-    int n;
-    const struct use *u = graph_uses(g, id, &n);
-    for (int i = 0; i < n; i++)
-        if (graph_node(g, u[i].node)->in[u[i].port].port == port)
-            return true;
-    return false;
-}
-
-static void name_values(struct builder *c, int32_t id, const struct node *n)
-{
-    for (int k = 0; k < n->n_out; k++) {
-        char **name = &c->value[id][k];
-        if (*name)
-            continue;
-        if (n->out[k].name[0])
-            *name = take_name(c, n->out[k].name);
-        else if (k == 0 || is_used(c->g, id, k))
-            *name = take_name(c, node_label(n));
-        else
-            *name = onx_dup(c->a, "");
-    }
-}
-
-static enum status give_names(struct builder *c)
-{
-    int n_slots = graph_n_slots(c->g), n_in;
-    const int32_t *inputs = graph_inputs(c->g, &n_in);
-    c->value = onx_alloc(c->a, (size_t)n_slots + 1, sizeof *c->value);
-    for (int32_t id = 0; id < n_slots; id++) {
-        const struct node *n = graph_node(c->g, id);
-        if (n && n->n_out)
-            c->value[id] = onx_alloc(c->a, (size_t)n->n_out, sizeof **c->value);
-    }
-    for (int i = 0; i < n_in; i++) {
-        const struct node *n = graph_node(c->g, inputs[i]);
-        c->value[inputs[i]][0] = take_name(c, n->out[0].name[0] ? n->out[0].name : n->name);
-    }
-    name_outputs(c);
-    for (int32_t id = 0; id < n_slots; id++) {
-        const struct node *n = graph_node(c->g, id);
-        if (n && n->n_implicit)
-            TRY(name_captured(c, n));
-    }
-    for (int32_t id = 0; id < n_slots; id++) {
-        const struct node *n = graph_node(c->g, id);
-        for (int i = 0; n && i < n->n_in; i++)
-            if (n->in[i].tensor) {
-                struct named_tensor *t = tensor_slot(c, n->in[i].tensor);
-                if (!t->name)
-                    t->name = take_name(c, tensor_stem(t->tensor, n));
-            }
-    }
-    for (int32_t id = 0; id < n_slots; id++)
-        if (graph_node(c->g, id))
-            name_values(c, id, graph_node(c->g, id));
-    return ST_OK;
-}
+#include "onx/onx_build.h"
 
 /* ---- types ---- */
 
-static Onnx__TypeProto *type_proto(struct builder *c, const struct ttype *t)
+static Onnx__TypeProto *type_proto(struct onx_builder *c, const struct ttype *t)
 {
     Onnx__TypeProto *p = onx_alloc(c->a, 1, sizeof *p);
     Onnx__TypeProto__Tensor *tt = onx_alloc(c->a, 1, sizeof *tt);
@@ -277,27 +36,35 @@ static Onnx__TypeProto *type_proto(struct builder *c, const struct ttype *t)
     return p;
 }
 
+static void note_told(struct onx_builder *c, Onnx__ValueInfoProto *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        int64_t at = (int64_t)c->told_types.n;
+        if (*strmap_put(&c->told, onx_str(list[i]->name), at) == at)
+            vec_push(&c->told_types, list[i]->type);
+    }
+}
+
 /* What the file said of a value whose type struct ttype cannot say. */
-static Onnx__TypeProto *origin_type(const struct builder *c, const char *name)
+static Onnx__TypeProto *told_type(struct onx_builder *c, const char *name)
 {
     if (!c->origin)
         return NULL;
-    const Onnx__GraphProto *g = c->origin->model->graph;
-    Onnx__ValueInfoProto **list[] = {g->input, g->output, g->value_info};
-    size_t n[] = {g->n_input, g->n_output, g->n_value_info};
-    for (size_t i = 0; i < 3; i++)
-        for (size_t k = 0; k < n[i]; k++)
-            if (list[i][k]->name && strcmp(list[i][k]->name, name) == 0)
-                return list[i][k]->type;
-    return NULL;
+    if (!c->told.n) {
+        const Onnx__GraphProto *g = c->origin->model->graph;
+        note_told(c, g->input, g->n_input);
+        note_told(c, g->output, g->n_output);
+        note_told(c, g->value_info, g->n_value_info);
+    }
+    const int64_t *at = strmap_get(&c->told, name);
+    return at ? c->told_types.at[*at] : NULL;
 }
 
 /* NULL when nothing is known and it is not needed. */
-static Onnx__ValueInfoProto *value_info(struct builder *c, char *name, const struct ttype *t,
+static Onnx__ValueInfoProto *value_info(struct onx_builder *c, char *name, const struct ttype *t,
                                         bool needed)
 {
-    Onnx__TypeProto *type =
-        t && t->dtype != DT_UNDEFINED ? type_proto(c, t) : origin_type(c, name);
+    Onnx__TypeProto *type = t && t->dtype != DT_UNDEFINED ? type_proto(c, t) : told_type(c, name);
     if (!type && !needed)
         return NULL;
     Onnx__ValueInfoProto *v = onx_alloc(c->a, 1, sizeof *v);
@@ -309,7 +76,7 @@ static Onnx__ValueInfoProto *value_info(struct builder *c, char *name, const str
 
 /* ---- nodes ---- */
 
-static Onnx__NodeProto *new_node(struct builder *c, const char *op_type, int n_in, int n_out)
+static Onnx__NodeProto *new_node(struct onx_builder *c, const char *op_type, int n_in, int n_out)
 {
     Onnx__NodeProto *p = onx_alloc(c->a, 1, sizeof *p);
     *p = (Onnx__NodeProto)ONNX__NODE_PROTO__INIT;
@@ -320,7 +87,7 @@ static Onnx__NodeProto *new_node(struct builder *c, const char *op_type, int n_i
     return p;
 }
 
-static Onnx__AttributeProto *new_attr(struct builder *c, const char *name,
+static Onnx__AttributeProto *new_attr(struct onx_builder *c, const char *name,
                                       Onnx__AttributeProto__AttributeType type)
 {
     Onnx__AttributeProto *p = onx_alloc(c->a, 1, sizeof *p);
@@ -331,7 +98,7 @@ static Onnx__AttributeProto *new_attr(struct builder *c, const char *name,
     return p;
 }
 
-static enum status attr_proto(struct builder *c, const struct node_attr *a,
+static enum status attr_proto(struct onx_builder *c, const struct node_attr *a,
                               Onnx__AttributeProto **out)
 {
     Onnx__AttributeProto *p = NULL;
@@ -370,7 +137,7 @@ static enum status attr_proto(struct builder *c, const struct node_attr *a,
     return ST_OK;
 }
 
-static void add_attr(struct builder *c, Onnx__NodeProto *p, Onnx__AttributeProto *a)
+static void add_attr(struct onx_builder *c, Onnx__NodeProto *p, Onnx__AttributeProto *a)
 {
     Onnx__AttributeProto **list = onx_alloc(c->a, p->n_attribute + 1, sizeof *list);
     if (p->n_attribute)
@@ -379,7 +146,7 @@ static void add_attr(struct builder *c, Onnx__NodeProto *p, Onnx__AttributeProto
     p->attribute = list;
 }
 
-static Onnx__TensorProto *new_init(struct builder *c, char *name, const struct ttype *t)
+static Onnx__TensorProto *new_init(struct onx_builder *c, char *name, const struct ttype *t)
 {
     Onnx__TensorProto *p = onx_alloc(c->a, 1, sizeof *p);
     *p = (Onnx__TensorProto)ONNX__TENSOR_PROTO__INIT;
@@ -393,7 +160,7 @@ static Onnx__TensorProto *new_init(struct builder *c, char *name, const struct t
     return p;
 }
 
-static Onnx__TensorProto *i64_init(struct builder *c, char *name, const int64_t *v, size_t n)
+static Onnx__TensorProto *i64_init(struct onx_builder *c, char *name, const int64_t *v, size_t n)
 {
     struct ttype t = ttype_make(DT_INT64, 1, (int64_t[]){(int64_t)n});
     Onnx__TensorProto *p = new_init(c, name, &t);
@@ -404,7 +171,7 @@ static Onnx__TensorProto *i64_init(struct builder *c, char *name, const int64_t 
 }
 
 /* Forms that came after op set 13 (Changelog, ReduceMean-18, ReduceMax-18, Split-18). */
-static void newer_form(struct builder *c, const struct node *n, Onnx__NodeProto *p)
+static void newer_form(struct onx_builder *c, const struct node *n, Onnx__NodeProto *p)
 {
     const struct node_attr *axes = node_attr(n, "axes");
     if (c->opset < 18)
@@ -416,9 +183,7 @@ static void newer_form(struct builder *c, const struct node *n, Onnx__NodeProto 
             if (strcmp(onx_str(p->attribute[i]->name), "axes") != 0)
                 p->attribute[kept++] = p->attribute[i];
         p->n_attribute = kept;
-        char *stem = x_asprintf("%s_axes", p->output[0]);
-        char *name = take_name(c, stem);
-        free(stem);
+        char *name = onx_take_name2(c, p->output[0], "_axes");
         vec_push(&c->inits, i64_init(c, name, axes->data, axes->n));
         p->input[p->n_input++] = name;
     }
@@ -431,7 +196,7 @@ static void newer_form(struct builder *c, const struct node *n, Onnx__NodeProto 
     }
 }
 
-static enum status node_proto(struct builder *c, int32_t id)
+static enum status node_proto(struct onx_builder *c, int32_t id)
 {
     const struct node *n = graph_node(c->g, id);
     if (c->origin && n->op == OP_OPAQUE && strmap_get(&c->origin->stale, node_label(n)))
@@ -445,9 +210,9 @@ static enum status node_proto(struct builder *c, int32_t id)
     Onnx__NodeProto *p = new_node(c, node_op_type(n), n_in + 1, n->n_out);
     for (int i = 0; i < n_in; i++) {
         const struct node_input *in = &n->in[i];
-        p->input[i] = in->tensor            ? tensor_slot(c, in->tensor)->name
+        p->input[i] = in->tensor            ? onx_tensor_slot(c, in->tensor)->name
                       : in->node == IN_NONE ? onx_dup(c->a, "")
-                                            : *value_slot(c, in);
+                                            : *onx_value_name(c, in);
     }
     p->n_input = (size_t)n_in;
     for (int i = 0; i < n->n_out; i++)
@@ -494,7 +259,7 @@ static int32_t heap_pop(int32_t *heap, int *n)
     return top;
 }
 
-static enum status build_nodes(struct builder *c)
+static enum status build_nodes(struct onx_builder *c)
 {
     int n_slots = graph_n_slots(c->g), n_heap = 0;
     int32_t *heap = onx_alloc(c->a, (size_t)n_slots + 1, sizeof *heap);
@@ -528,12 +293,10 @@ static enum status build_nodes(struct builder *c)
 /* ---- constants ---- */
 
 /* A weight that was a ConstantOfShape node becomes one again. */
-static void fill_node(struct builder *c, const struct named_tensor *t)
+static void fill_node(struct onx_builder *c, const struct onx_named_tensor *t)
 {
     const struct ttype *type = tensor_type(t->tensor);
-    char *stem = x_asprintf("%s_shape", t->name);
-    char *shape = take_name(c, stem);
-    free(stem);
+    char *shape = onx_take_name2(c, t->name, "_shape");
     vec_push(&c->inits, i64_init(c, shape, type->dim, (size_t)type->rank));
     Onnx__NodeProto *p = new_node(c, "ConstantOfShape", 1, 1);
     p->input[p->n_input++] = shape;
@@ -542,8 +305,7 @@ static void fill_node(struct builder *c, const struct named_tensor *t)
         p->name = onx_dup(c->a, tensor_node(t->tensor));
     struct ttype one = ttype_make(type->dtype, 1, (int64_t[]){1});
     struct tensor *value = tensor_new_fill("", &one, tensor_fill_value(t->tensor));
-    Onnx__AttributeProto *a =
-        new_attr(c, "value", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR);
+    Onnx__AttributeProto *a = new_attr(c, "value", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR);
     a->t = new_init(c, onx_dup(c->a, ""), &one);
     a->t->raw_data.len = tensor_size(value);
     a->t->raw_data.data = onx_alloc(c->a, 1, tensor_size(value));
@@ -557,12 +319,12 @@ static bool is_fill_node(const struct tensor *t)
     return tensor_node(t) && tensor_kind(t) == TENSOR_FILL;
 }
 
-static void build_tensors(struct builder *c)
+static void build_tensors(struct onx_builder *c)
 {
     c->b->recipe = onx_alloc(c->a, c->tensors.n + 1, sizeof *c->b->recipe);
     c->b->mark = onx_alloc(c->a, c->tensors.n + 1, 1);
     for (size_t i = 0; i < c->tensors.n; i++) {
-        const struct named_tensor *t = &c->tensors.at[i];
+        const struct onx_named_tensor *t = &c->tensors.at[i];
         if (is_fill_node(t->tensor))
             continue;
         Onnx__TensorProto *p = new_init(c, t->name, tensor_type(t->tensor));
@@ -595,7 +357,7 @@ static int needed_opset(const struct graph *g)
     return opset;
 }
 
-static void import_domain(struct builder *c, Onnx__ModelProto *m, const char *domain,
+static void import_domain(struct onx_builder *c, Onnx__ModelProto *m, const char *domain,
                           int64_t version)
 {
     for (size_t i = 0; i < m->n_opset_import; i++)
@@ -613,7 +375,7 @@ static void import_domain(struct builder *c, Onnx__ModelProto *m, const char *do
     m->opset_import = list;
 }
 
-static void build_header(struct builder *c, Onnx__ModelProto *m)
+static void build_header(struct onx_builder *c, Onnx__ModelProto *m)
 {
     const Onnx__ModelProto *o = c->origin ? c->origin->model : NULL;
     *m = (Onnx__ModelProto)ONNX__MODEL_PROTO__INIT;
@@ -648,7 +410,7 @@ static void *moved(struct onx_arena *a, const void *at, size_t n, size_t size)
     return p;
 }
 
-static void build_graph(struct builder *c, Onnx__GraphProto *p)
+static void build_graph(struct onx_builder *c, Onnx__GraphProto *p)
 {
     int n_in, n_out;
     const int32_t *in = graph_inputs(c->g, &n_in), *out = graph_outputs(c->g, &n_out);
@@ -667,8 +429,7 @@ static void build_graph(struct builder *c, Onnx__GraphProto *p)
     p->output = onx_alloc(c->a, (size_t)n_out + 1, sizeof *p->output);
     for (int i = 0; i < n_out; i++) {
         const struct node *n = graph_node(c->g, out[i]);
-        p->output[p->n_output++] =
-            value_info(c, c->output[i], graph_input_type(c->g, n, 0), true);
+        p->output[p->n_output++] = value_info(c, c->output[i], graph_input_type(c->g, n, 0), true);
     }
     p->n_node = c->nodes.n;
     p->node = moved(c->a, c->nodes.at, c->nodes.n, sizeof *p->node);
@@ -678,9 +439,9 @@ static void build_graph(struct builder *c, Onnx__GraphProto *p)
     p->value_info = moved(c->a, c->infos.at, c->infos.n, sizeof *p->value_info);
 }
 
-static enum status build(struct builder *c)
+static enum status build(struct onx_builder *c)
 {
-    TRY(give_names(c));
+    TRY(onx_give_names(c));
     for (size_t i = 0; i < c->tensors.n; i++)
         if (is_fill_node(c->tensors.at[i].tensor))
             fill_node(c, &c->tensors.at[i]);
@@ -702,15 +463,17 @@ enum status onx_build(struct onx_build *b, const struct graph *g, int max_opset,
         b->model = origin->model;
         return ST_OK;
     }
-    struct builder c = {.b = b,
-                        .a = &b->arena,
-                        .g = g,
-                        .origin = origin,
-                        .err = err,
-                        .opset = opset < max_opset ? opset : max_opset};
+    struct onx_builder c = {.b = b,
+                            .a = &b->arena,
+                            .g = g,
+                            .origin = origin,
+                            .err = err,
+                            .opset = opset < max_opset ? opset : max_opset};
     enum status st = build(&c);
     strmap_done(&c.used);
     strmap_done(&c.out_names);
+    strmap_done(&c.told);
+    vec_done(&c.told_types);
     u64map_done(&c.tensor_at);
     vec_done(&c.tensors);
     vec_done(&c.copies);

@@ -19,14 +19,20 @@ namespace
 /* libonnx 1.12 refuses later versions, which only add what inference does not look at. */
 constexpr int max_ir_version = 8;
 
-void first_line(const char *text, char *msg, size_t size)
+/* The first line of a report, and the node that the checker names in a later one. */
+void summary(const char *text, char *msg, size_t size)
 {
+    static const char mark[] = "==> Context: Bad node spec for node. ";
+    std::string line(text, std::strcspn(text, "\r\n"));
+    const char *where = std::strstr(text, mark);
+    if (where) {
+        where += sizeof mark - 1;
+        line += " (" + std::string(where, std::strcspn(where, "\r\n")) + ")";
+    }
     if (size == 0)
         return;
-    size_t n = std::strcspn(text, "\r\n");
-    if (n >= size)
-        n = size - 1;
-    std::memcpy(msg, text, n);
+    size_t n = line.size() < size ? line.size() : size - 1;
+    std::memcpy(msg, line.data(), n);
     msg[n] = '\0';
 }
 
@@ -50,13 +56,13 @@ template <typename F> int guarded(char *msg, size_t msg_size, F fn)
     try {
         return fn();
     } catch (const std::bad_alloc &) {
-        first_line("out of memory", msg, msg_size);
+        summary("out of memory", msg, msg_size);
         return 2;
     } catch (const std::exception &e) {
-        first_line(e.what(), msg, msg_size);
+        summary(e.what(), msg, msg_size);
         return 1;
     } catch (...) {
-        first_line("unknown failure", msg, msg_size);
+        summary("unknown failure", msg, msg_size);
         return 2;
     }
 }
@@ -68,7 +74,7 @@ extern "C" int onx_shim_check(const unsigned char *bytes, size_t size, char *msg
     return guarded(msg, msg_size, [&] {
         onnx::ModelProto m;
         if (!parse(&m, bytes, size)) {
-            first_line("cannot be parsed", msg, msg_size);
+            summary("cannot be parsed", msg, msg_size);
             return 1;
         }
         onnx::checker::check_model(m);
@@ -84,7 +90,7 @@ extern "C" int onx_shim_infer(const unsigned char *bytes, size_t size, unsigned 
     return guarded(msg, msg_size, [&] {
         onnx::ModelProto m;
         if (!parse(&m, bytes, size)) {
-            first_line("cannot be parsed", msg, msg_size);
+            summary("cannot be parsed", msg, msg_size);
             return 1;
         }
         /* Inference takes well-formed nodes for granted. */

@@ -83,8 +83,8 @@ enum status onx_tensor(struct tensor **out, const Onnx__TensorProto *p, const ch
         return err_set(err, ST_MODEL, "tensor '%s': %zu values where its type needs %zu", name,
                        have / parts, count);
     if (width * parts == size) {
-        *out = tensor_new_borrowed(name, &type, data, bytes, onx_origin_ref(origin),
-                                   onx_origin_unref);
+        *out =
+            tensor_new_borrowed(name, &type, data, bytes, onx_origin_ref(origin), onx_origin_unref);
         return ST_OK;
     }
     /* Narrow types have each element in the low bytes of a wider one. */
@@ -156,8 +156,7 @@ static enum status read_tensor(Onnx__TensorProto *t, const char *dir, struct err
     const char *name = onx_str(t->name), *location = "", *offset_text = "0", *length_text = NULL;
     int64_t offset, length;
     size_t count, bytes;
-    if (!t->has_data_location ||
-        t->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
+    if (!t->has_data_location || t->data_location != ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL)
         return ST_OK;
     for (size_t i = 0; i < t->n_external_data; i++) {
         const char *key = onx_str(t->external_data[i]->key);

@@ -136,8 +136,7 @@ static bool old_resize(const struct onx_loader *l, struct node *n)
     else if (n->n_in == 1 && scales && scales->kind == ATTR_FLOATS) {
         struct ttype type = ttype_make(DT_FLOAT, 1, (int64_t[]){(int64_t)scales->n});
         in.node = IN_CONST;
-        in.tensor =
-            tensor_new_bytes("", &type, scales->data, scales->n * sizeof(float));
+        in.tensor = tensor_new_bytes("", &type, scales->data, scales->n * sizeof(float));
     }
     if (in.node == IN_NONE)
         return false;

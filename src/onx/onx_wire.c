@@ -49,8 +49,8 @@ static bool is_scalar(const ProtobufCFieldDescriptor *f)
            f->type != PROTOBUF_C_TYPE_BYTES;
 }
 
-static enum status walk(struct walk *w, const ProtobufCMessageDescriptor *d,
-                        const unsigned char *p, const unsigned char *end, int depth);
+static enum status walk(struct walk *w, const ProtobufCMessageDescriptor *d, const unsigned char *p,
+                        const unsigned char *end, int depth);
 
 /* One length-delimited field of n bytes at p. */
 static enum status walk_bytes(struct walk *w, const ProtobufCFieldDescriptor *f,
@@ -65,8 +65,8 @@ static enum status walk_bytes(struct walk *w, const ProtobufCFieldDescriptor *f,
     return ST_OK;
 }
 
-static enum status walk(struct walk *w, const ProtobufCMessageDescriptor *d,
-                        const unsigned char *p, const unsigned char *end, int depth)
+static enum status walk(struct walk *w, const ProtobufCMessageDescriptor *d, const unsigned char *p,
+                        const unsigned char *end, int depth)
 {
     uint64_t seen = 0; /* singular message fields, by index in the descriptor */
     const ProtobufCFieldDescriptor *f = NULL;

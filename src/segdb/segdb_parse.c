@@ -133,8 +133,7 @@ static bool put_element(const struct ttype *t, unsigned char *at, const char *s)
 static struct tensor *read_values(const struct ttype *t, int64_t count, char *list)
 {
     size_t size = dtype_size(t->dtype), n = 0;
-    bool ok = count <= MAX_VALUES && (count == 0) == !*list && t->dtype != DT_FLOAT16 &&
-              t->dtype != DT_BFLOAT16 && t->dtype != DT_COMPLEX64 && t->dtype != DT_COMPLEX128;
+    bool ok = count <= MAX_VALUES && (count == 0) == !*list;
     if (!ok)
         return NULL;
     unsigned char *data = x_calloc((size_t)count + 1, size);
@@ -149,29 +148,39 @@ static struct tensor *read_values(const struct ttype *t, int64_t count, char *li
     return out;
 }
 
-/* "float[64,3,3,3]=he:27"; NULL when malformed. */
-static struct tensor *read_const(const struct reader *r, char *s, int port)
+/* Those that tensors can hold as plain numbers. */
+static bool is_number(int dtype)
+{
+    return dtype == DT_FLOAT || (dtype >= DT_UINT8 && dtype <= DT_INT64) || dtype == DT_BOOL ||
+           dtype == DT_DOUBLE || dtype == DT_UINT32;
+}
+
+/* "float[64,3,3,3]", "float[1]=fill:2"; NULL when malformed. */
+static struct tensor *read_const(const struct reader *r, const struct node *n, char *s)
 {
     struct ttype t;
     int64_t fan, count, bytes;
     double v;
+    struct segdb_param p = {0};
+    uint64_t seed = hash_pair((uint64_t)r->line, (uint64_t)n->n_in);
     char *recipe = strchr(s, '=');
-    if (!recipe)
-        return NULL;
-    *recipe++ = 0;
+    if (recipe)
+        *recipe++ = 0;
     if (!read_type(r, s, &t) || t.rank < 0)
         return NULL;
     for (int i = 0; i < t.rank; i++)
         if (t.dim[i] < 0)
             return NULL;
     count = ttype_count(&t, 1);
-    if (count < 0 || !dtype_size(t.dtype) ||
+    if (count < 0 || !is_number(t.dtype) ||
         __builtin_mul_overflow(count, (int64_t)dtype_size(t.dtype), &bytes) || bytes > MAX_DIM)
         return NULL;
+    if (!recipe)
+        return !segdb_param(n, n->n_in, &t, &p) ? NULL
+               : p.he                           ? tensor_new_he("", &t, p.fan_in, seed)
+                                                : tensor_new_fill("", &t, p.fill);
     if (str_starts(recipe, "he:") && str_to_i64(recipe + 3, 1, MAX_DIM, &fan))
-        return t.dtype == DT_FLOAT ? tensor_new_he("", &t, fan,
-                                                   hash_pair((uint64_t)r->line, (uint64_t)port))
-                                   : NULL;
+        return t.dtype == DT_FLOAT ? tensor_new_he("", &t, fan, seed) : NULL;
     if (str_starts(recipe, "fill:") && read_number(recipe + 5, &v))
         return tensor_new_fill("", &t, v);
     if (str_starts(recipe, "v:"))
@@ -246,8 +255,8 @@ static bool read_input(const struct reader *r, struct node *n, char *s)
         node_add_input(n, IN_NONE, 0);
         return true;
     }
-    if (strchr(s, '=')) {
-        struct tensor *t = read_const(r, s, n->n_in);
+    if (strchr(s, '[')) {
+        struct tensor *t = read_const(r, n, s);
         if (t)
             node_add_const(n, t);
         return t != NULL;
@@ -268,8 +277,16 @@ static bool read_output(const struct reader *r, struct node *n, char *s)
     char name[48];
     struct ttype t = ttype_unknown();
     bool unused = !strcmp(s, "-");
-    if (!unused && !read_type(r, s, &t))
+    if (!strcmp(s, "=")) {
+        int i = 0;
+        while (i < n->n_in && n->in[i].node < 0)
+            i++;
+        if (i == n->n_in)
+            return false;
+        t = graph_edit_node(r->e, n->in[i].node)->out[n->in[i].port].type;
+    } else if (!unused && !read_type(r, s, &t)) {
         return false;
+    }
     snprintf(name, sizeof name, "v%d_%d", r->line, n->n_out);
     node_add_output(n, unused ? "" : name);
     n->out[n->n_out - 1].type = t;

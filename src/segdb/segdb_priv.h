@@ -12,11 +12,22 @@
 /* Version of the tables and of the text form together (PRAGMA user_version). */
 enum { SEGDB_VERSION = 1, SEGDB_APPLICATION = 0x41475347 /* "AGSG" */ };
 
-/* ---- text form: one line a node in topological order,
- *     OP NAME=VALUE ... < INPUT ... > TYPE ...
- * An input is PRODUCER.PORT (PRODUCER: line number of an earlier node), "-" (left out) or a
- * constant TYPE=he:FAN_IN, TYPE=fill:VALUE, TYPE=v:VALUE,VALUE ... ---- */
+/* ---- text form: a head line, then one line a node in topological order,
+ *     OP NAME=VALUE ... < INPUT ... > OUTPUT ...
+ * INPUT: PRODUCER.PORT (PRODUCER counts the node lines from 0), "-" (left out), or a constant,
+ *     TYPE alone (a learnt parameter, see segdb_param), TYPE=he:FAN_IN, TYPE=fill:VALUE or
+ *     TYPE=v:VALUE,VALUE ...
+ * OUTPUT: TYPE, "=" (the type of the first connected input), or "-" (unused).
+ * TYPE: float[N,64,7,7]; N is the batch, ? an unknown size; no brackets: unknown shape. ---- */
 
+/* What a learnt parameter starts from: He-normal with this fan-in, or a constant. */
+struct segdb_param {
+    bool he;
+    int64_t fan_in;
+    double fill;
+};
+/* false when input `port` of the node is no learnt parameter, but part of the computation. */
+bool segdb_param(const struct node *n, int port, const struct ttype *t, struct segdb_param *out);
 /* ST_UNSUPPORTED when something has no text form. The batch dimension is written N. */
 enum status segdb_text_write(const struct graph *fragment, struct str *out, struct err *err);
 /* Any bytes are allowed to come; ST_MODEL names the line. */

@@ -21,7 +21,13 @@ void segdb_text_number(struct str *out, double v, bool is_double)
         str_add(out, v < 0 ? "-inf" : "inf");
         return;
     }
-    snprintf(buf, sizeof buf, is_double ? "%.17g" : "%.9g", v);
+    /* The shortest text that reads back as the same number. */
+    for (int digits = 6; digits <= 17; digits++) {
+        snprintf(buf, sizeof buf, "%.*g", digits, v);
+        double back = strtod(buf, NULL);
+        if (is_double ? back == v : (float)back == (float)v)
+            break;
+    }
     for (char *p = buf; *p; p++)
         if (*p == ',')
             *p = '.';
@@ -78,7 +84,7 @@ static void write_type(struct str *out, const struct ttype *t, int64_t batch, bo
 
 static int64_t fan_in(const struct node *n, const struct ttype *t)
 {
-    int64_t fan = 1;
+    int64_t fan = 1; /* a factor of the element count, which was found not to overflow */
     if (n->op == OP_GEMM && t->rank == 2)
         return node_int(n, "transB", 0) ? t->dim[1] : t->dim[0];
     if (n->op == OP_MATMUL)
@@ -90,24 +96,22 @@ static int64_t fan_in(const struct node *n, const struct ttype *t)
     return fan > 0 ? fan : 1;
 }
 
-/* What a learnt parameter starts from, if this is one. */
-static bool write_parameter(struct str *out, const struct node *n, int port,
-                            const struct tensor *t)
+bool segdb_param(const struct node *n, int port, const struct ttype *t, struct segdb_param *out)
 {
     const struct op_info *info = op_info(n->op);
-    const struct ttype *type = tensor_type(t);
-    if (type->dtype != DT_FLOAT && type->dtype != DT_DOUBLE && type->dtype != DT_FLOAT16)
+    *out = (struct segdb_param){0};
+    if (t->dtype != DT_FLOAT && t->dtype != DT_DOUBLE)
         return false;
-    if (info->weighted && port <= 1 && type->dtype == DT_FLOAT)
-        str_addf(out, "=he:%" PRId64, fan_in(n, type));
-    else if (info->weighted && port == 2)
-        str_add(out, "=fill:0");
-    else if (info->cost == COST_NORM && port >= 1)
-        str_add(out, port == 1 || port == 4 ? "=fill:1" : "=fill:0");
-    else if (n->op == OP_PRELU && port == 1)
-        str_add(out, "=fill:0.25");
-    else
+    if (info->weighted && port <= 1 && t->dtype == DT_FLOAT) {
+        out->he = true;
+        out->fan_in = fan_in(n, t);
+    } else if (info->cost == COST_NORM && port >= 1) {
+        out->fill = port == 1 || port == 4; /* scale and variance; else shift and mean */
+    } else if (n->op == OP_PRELU && port == 1) {
+        out->fill = 0.25;
+    } else if (!info->weighted || port != 2) {
         return false;
+    }
     return true;
 }
 
@@ -140,8 +144,9 @@ static enum status write_const(struct str *out, const struct node *n, int port,
 {
     const struct ttype *type = tensor_type(t);
     int64_t count = tensor_count(t);
+    struct segdb_param p;
     write_type(out, type, DIM_UNKNOWN, false);
-    if (write_parameter(out, n, port, t))
+    if (segdb_param(n, port, type, &p))
         return ST_OK;
     bool values = is_integer(type->dtype) || type->dtype == DT_FLOAT || type->dtype == DT_DOUBLE;
     if (!values || count < 0)
@@ -234,12 +239,19 @@ static enum status write_head(struct str *out, const struct node *n, struct err 
     return st;
 }
 
-static void write_outputs(struct str *out, const struct node *n, int64_t batch)
+static void write_outputs(struct str *out, const struct graph *g, const struct node *n,
+                          int64_t batch)
 {
+    const struct ttype *first = NULL;
+    for (int i = 0; i < n->n_in && !first; i++)
+        if (n->in[i].node >= 0)
+            first = graph_input_type(g, n, i);
     str_add(out, " >");
     for (int i = 0; i < n->n_out; i++) {
         str_add_char(out, ' ');
-        if (n->out[i].name[0])
+        if (n->out[i].name[0] && first && ttype_equal(first, &n->out[i].type))
+            str_add_char(out, '=');
+        else if (n->out[i].name[0])
             write_type(out, &n->out[i].type, batch, true);
         else
             str_add_char(out, '-');
@@ -266,7 +278,7 @@ enum status segdb_text_write(const struct graph *g, struct str *out, struct err 
             else
                 str_add_char(out, '-');
         }
-        write_outputs(out, n, batch);
+        write_outputs(out, g, n, batch);
         str_add_char(out, '\n');
     }
     return ST_OK;
@@ -302,7 +314,7 @@ enum status segdb_text_label(const struct graph *g, int32_t id, struct str *out,
         free(part.at[i]);
     }
     vec_done(&part);
-    write_outputs(out, n, batch_of(g));
+    write_outputs(out, g, n, batch_of(g));
     return st;
 }
 

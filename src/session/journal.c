@@ -51,6 +51,11 @@ static enum status lock_file(struct journal *j, struct err *err)
             return err_in_file(err, j->path), ST_NO;
         }
         struct stat a, b;
+        if (fstat(fd, &a) == 0 && !S_ISREG(a.st_mode)) {
+            close(fd);
+            err_set(err, ST_IO, "is not a regular file, so no journal can be kept in it");
+            return err_in_file(err, j->path), ST_IO;
+        }
         if (fstat(fd, &a) == 0 && stat(j->path, &b) == 0 && a.st_ino == b.st_ino &&
             a.st_dev == b.st_dev) {
             j->fd = fd;

@@ -115,7 +115,7 @@ struct session_segment {
     struct cost cost;
     bool known;    /* all tokens are in the vocabulary */
     bool ok;       /* may be replaced */
-    char why[160]; /* why not */
+    char why[256]; /* why not */
     char *ops;     /* "Conv3x3 BatchNormalization Relu" in topological order */
 };
 /* Segments are numbered 0.. in the order of the segmentation. */

@@ -125,65 +125,68 @@ static enum status infer_node(struct shaper *s)
 
 /* ---- the walk ---- */
 
-/* Numbers the outputs of all nodes one after the other; returns how many there are. */
-static int32_t number_outputs(const struct graph *g, int32_t *base)
+/* One pass: the memory of a large graph is read once. */
+struct walk {
+    struct shaper s;
+    VEC(struct ttype) types; /* in the order of the walk */
+    VEC(int32_t) changed;    /* nodes with a new type */
+};
+
+static enum status walk_node(struct walk *w, int32_t *base, int32_t id)
 {
-    int32_t total = 0;
+    struct shaper *s = &w->s;
+    bool changed = false;
 
-    for (int32_t id = 0; id < graph_n_slots(g); id++) {
-        const struct node *n = graph_node(g, id);
-
-        base[id] = total;
-        if (n)
-            total += n->n_out;
-    }
-    return total;
+    s->id = id;
+    s->n = graph_node(s->g, id);
+    base[id] = (int32_t)w->types.n;
+    for (int i = 0; i < s->n->n_out; i++)
+        vec_push(&w->types, ttype_unknown());
+    s->types = w->types.at;
+    s->out = s->types + base[id];
+    TRY(infer_node(s));
+    for (int i = 0; i < s->n->n_out; i++)
+        changed |= !ttype_equal(&s->n->out[i].type, &s->out[i]);
+    if (changed)
+        vec_push(&w->changed, id);
+    return ST_OK;
 }
 
-/* The types as they are where nothing changed, else a new version. */
-static enum status publish(const struct graph *g, const struct shaper *s, struct graph **out,
-                           struct err *err)
+/* The same version where nothing changed, else a new one. */
+static enum status publish(const struct walk *w, struct graph **out, struct err *err)
 {
-    struct graph_edit *e = NULL;
+    const struct shaper *s = &w->s;
+    struct graph_edit *e;
 
-    for (int32_t id = 0; id < graph_n_slots(g); id++) {
-        const struct node *n = graph_node(g, id);
-
-        for (int i = 0; n && i < n->n_out; i++) {
-            if (ttype_equal(&n->out[i].type, &s->types[s->base[id] + i]))
-                continue;
-            if (!e)
-                e = graph_edit_new(g);
-            graph_edit_set_type(e, (struct value_ref){id, i}, &s->types[s->base[id] + i]);
-        }
+    if (w->changed.n == 0) {
+        *out = graph_ref(s->g);
+        return ST_OK;
     }
-    if (e)
-        return graph_edit_freeze(e, out, err);
-    *out = graph_ref(g);
-    return ST_OK;
+    e = graph_edit_new(s->g);
+    for (size_t k = 0; k < w->changed.n; k++) {
+        int32_t id = w->changed.at[k];
+        int n_out = graph_node(s->g, id)->n_out;
+
+        for (int i = 0; i < n_out; i++)
+            graph_edit_set_type(e, (struct value_ref){id, i}, &w->types.at[s->base[id] + i]);
+    }
+    return graph_edit_freeze(e, out, err);
 }
 
 enum status shape_infer(const struct graph *g, struct graph **out, struct err *err)
 {
     const int32_t *order = graph_topo(g);
-    size_t slots = (size_t)graph_n_slots(g);
-    int32_t *base = x_calloc(slots + 1, sizeof *base);
-    struct shaper s = {.g = g, .base = base, .err = err};
-    int32_t total = number_outputs(g, base);
+    int32_t *base = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *base);
+    struct walk w = {.s = {.g = g, .base = base, .err = err}};
     enum status st = ST_OK;
 
-    s.types = x_calloc((size_t)total + 1, sizeof *s.types);
-    for (int32_t i = 0; i < total; i++)
-        s.types[i] = ttype_unknown();
-    for (int i = 0; i < graph_n_nodes(g) && st == ST_OK; i++) {
-        s.id = order[i];
-        s.n = graph_node(g, s.id);
-        s.out = s.types + base[s.id];
-        st = infer_node(&s);
-    }
+    vec_reserve(&w.types, (size_t)graph_n_nodes(g) + 1);
+    for (int i = 0; i < graph_n_nodes(g) && st == ST_OK; i++)
+        st = walk_node(&w, base, order[i]);
     if (st == ST_OK)
-        st = publish(g, &s, out, err);
-    free(s.types);
+        st = publish(&w, out, err);
+    vec_done(&w.types);
+    vec_done(&w.changed);
     free(base);
     return st;
 }

@@ -141,7 +141,7 @@ static void one_corpus(uint64_t seed)
             line[i] = i && rng_below(&rng, 3) == 0 ? line[i - 1]
                                                    : (int)rng_below(&rng, (uint64_t)n_tokens);
         for (int t = 0; t < again; t++) {
-            assert_int_equal(bpe_corpus_add_ids(c, line, n, 1, NULL), ST_OK);
+            assert_int_equal(bpe_corpus_add_ids(c, line, n, NULL), ST_OK);
             for (int i = 0; i < n; i++)
                 vec_push(&s.sym, line[i]);
             vec_push(&s.sym, -1);

@@ -1,0 +1,83 @@
+/* Inside of the batch front end; for src/cli only. */
+#ifndef CLI_CLI_PRIV_H
+#define CLI_CLI_PRIV_H
+
+#include "base/vec.h"
+#include "cli/cli.h"
+
+struct cli_option {
+    const char *name;  /* "--top" */
+    const char *alias; /* "-n", or NULL */
+    const char *value; /* "N": takes a value; NULL: a flag */
+    const char *help;
+};
+
+struct cli;
+
+struct cli_command {
+    const char *name, *args, *help;
+    int min_args, max_args;           /* max -1: any number */
+    const struct cli_option *options; /* ends with a NULL name; may be NULL */
+    enum status (*run)(struct cli *c, struct err *err);
+};
+
+struct cli_setting {
+    const struct cli_option *option;
+    const char *value;
+};
+
+struct cli {
+    const struct cli_command *command;
+    int n_arg;
+    char **arg;
+    VEC(struct cli_setting) setting;
+    bool json;
+    uint64_t seed;
+    int threads;
+    const char *input_shape;
+    struct str out;
+    cli_ui_fn *ui;
+    int ui_exit; /* of the workbench */
+    bool ui_ran;
+    bool progress_shown;
+};
+
+/* Set by SIGINT, SIGTERM and SIGHUP. */
+extern int cli_interrupted;
+
+/* The last value of an option; NULL when it was not given ("" for a flag). */
+const char *cli_get(const struct cli *c, const char *name);
+/* All values; *n receives their number. Caller frees the array. */
+const char **cli_get_all(const struct cli *c, const char *name, int *n);
+/* The value as a number; `fallback` when it was not given. */
+enum status cli_get_int(const struct cli *c, const char *name, int64_t lo, int64_t hi,
+                        int64_t fallback, int64_t *out, struct err *err);
+
+/* Opens the model (model_open with the common options). */
+enum status cli_model(const struct cli *c, const char *spec, struct graph **out, struct err *err);
+/* A session without a journal, with the common options and --vocab, --segments. */
+struct session *cli_session(const struct cli *c);
+
+/* Starts the --json document: { "schema": 1. */
+void cli_json_begin(struct cli *c, struct json *j);
+void cli_json_end(struct cli *c, struct json *j);
+/* The keys of one candidate, inside an object. */
+void cli_json_candidate(struct json *j, const struct session_candidate *k);
+/* "key": ["label", ...] */
+void cli_json_nodes(struct json *j, const char *key, const struct graph *g, const int32_t *ids,
+                    int n);
+/* delta_* keys of b against a. */
+void cli_json_deltas(struct json *j, const struct cost *a, const struct cost *b);
+
+/* A bar with rate and time left on stderr, when it is a terminal. */
+void cli_progress(struct cli *c, int done, int total, const char *what);
+void cli_progress_end(struct cli *c);
+/* session_wait with a bar. */
+enum status cli_wait(struct cli *c, struct session *s, const char *what, struct err *err);
+/* Writes all of it to stdout. */
+enum status cli_write_out(const char *text, size_t n, struct err *err);
+
+extern const struct cli_command cmd_info, cmd_convert, cmd_zoo, cmd_segment, cmd_candidates,
+    cmd_mutate, cmd_diff, cmd_verify, cmd_mine, cmd_run, cmd_dump, cmd_ui;
+
+#endif

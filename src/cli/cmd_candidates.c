@@ -1,0 +1,191 @@
+/* candidates and mutate: what could stand in the place of a segment, and putting it there. */
+#include "cli/cli_priv.h"
+
+#include "onx/onx.h"
+#include "session/describe.h"
+#include "session/model.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static enum status segment_option(const struct cli *c, int *k, struct err *err)
+{
+    int64_t v;
+    if (!cli_get(c, "--segment"))
+        return err_set(err, ST_USAGE, "%s: --segment K is needed (autogo segment MODEL lists them)",
+                       c->command->name);
+    TRY(cli_get_int(c, "--segment", 0, INT32_MAX, 0, &v, err));
+    *k = (int)v;
+    return ST_OK;
+}
+
+/* ---- candidates ---- */
+
+static void candidates_json(struct cli *c, const struct session *s, int k, int top)
+{
+    struct json j;
+    cli_json_begin(c, &j);
+    json_kstr(&j, "model", c->arg[0]);
+    json_kint(&j, "segment", k);
+    json_kint(&j, "tried", session_n_candidates(s) + session_n_refused(s));
+    json_kint(&j, "accepted", session_n_candidates(s));
+    json_key(&j, "candidates");
+    json_array(&j);
+    for (int i = 0; i < session_n_candidates(s) && i < top; i++) {
+        json_object(&j);
+        json_kint(&j, "rank", i + 1);
+        cli_json_candidate(&j, session_candidate(s, i));
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_key(&j, "rejected");
+    json_array(&j);
+    for (int i = 0; i < session_n_refused(s); i++) {
+        json_object(&j);
+        json_kstr(&j, "id", session_refused(s, i)->id);
+        json_kstr(&j, "reason", session_refused(s, i)->reason);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    cli_json_end(c, &j);
+}
+
+static enum status find(struct cli *c, struct session *s, int k, int top, struct err *err)
+{
+    TRY(session_open(s, c->arg[0], SESSION_ASK, err));
+    TRY(session_select(s, k, err));
+    TRY(cli_wait(c, s, "candidates", err));
+    const char *note = session_notice(s); /* the database could not be asked */
+    if (note)
+        return err_set(err, ST_IO, "%s", note);
+    if (c->json)
+        candidates_json(c, s, k, top);
+    else
+        describe_candidates(s, top, &c->out);
+    const struct session_segment *seg = session_segment(s, k);
+    if (!seg->ok)
+        return err_set(err, ST_NO, "segment %d cannot be replaced: %s", k, seg->why);
+    return session_n_candidates(s) ? ST_OK
+                                   : err_set(err, ST_NO, "segment %d: no candidate fits", k);
+}
+
+static enum status run_candidates(struct cli *c, struct err *err)
+{
+    int64_t top, tries;
+    int k;
+    TRY(segment_option(c, &k, err));
+    TRY(cli_get_int(c, "--top", 1, 1000000, 20, &top, err));
+    TRY(cli_get_int(c, "--tries", 1, 1000000, top > 100 ? top : 100, &tries, err));
+    struct session_opts o = {.seed = c->seed,
+                             .threads = c->threads,
+                             .tries = (int)tries,
+                             .input_shape = c->input_shape,
+                             .vocab_path = cli_get(c, "--vocab"),
+                             .segdb_path = cli_get(c, "--segments"),
+                             .interrupt = &cli_interrupted};
+    struct session *s = session_new(&o);
+    enum status st = find(c, s, k, (int)top, err);
+    session_free(s);
+    return st;
+}
+
+/* ---- mutate ---- */
+
+static void mutate_json(struct cli *c, const struct session_candidate *p, int k, const char *path)
+{
+    struct json j;
+    cli_json_begin(c, &j);
+    json_kstr(&j, "model", c->arg[0]);
+    json_kint(&j, "segment", k);
+    cli_json_candidate(&j, p);
+    if (!p->accepted)
+        json_kstr(&j, "reason", p->reason);
+    else {
+        char hash[24];
+        snprintf(hash, sizeof hash, "%016llx", (unsigned long long)p->hash);
+        json_kstr(&j, "hash", hash);
+        cli_json_nodes(&j, "added", p->result->graph, p->result->added, p->result->n_added);
+        json_kstr(&j, "output", path);
+    }
+    cli_json_end(c, &j);
+}
+
+static enum status mutate(struct cli *c, struct session *s, int k, const char *path,
+                          struct err *err)
+{
+    int n_pin;
+    TRY(session_open(s, c->arg[0], SESSION_ASK, err));
+    const char **pin = cli_get_all(c, "--pin", &n_pin);
+    enum status st = session_try(s, k, cli_get(c, "--with"), pin, n_pin, err);
+    free(pin);
+    TRY(st);
+    const struct session_candidate *p = session_previewed(s);
+    if (p->accepted && str_ends(path, ".onnx")) {
+        /* the file must be one that others accept: nothing is written otherwise */
+        struct err why = {0};
+        st = onx_check(p->result->graph, &why);
+        if (st == ST_MODEL)
+            return err_set(err, ST_INTERNAL, "the ONNX checker refuses the result: %.180s",
+                           why.msg);
+        if (st != ST_OK)
+            return err_set(err, st, "%s", why.msg);
+    }
+    if (p->accepted)
+        TRY(session_write(p->result->graph, NULL, path, err));
+    if (c->json)
+        mutate_json(c, p, k, path);
+    else {
+        describe_preview(s, &c->out);
+        if (p->accepted)
+            str_addf(&c->out, "%s: written\n", path);
+    }
+    return p->accepted ? ST_OK : err_set(err, ST_NO, "segment %d: %s: %s", k, p->id, p->reason);
+}
+
+static enum status run_mutate(struct cli *c, struct err *err)
+{
+    int k;
+    const char *path = cli_get(c, "--output");
+    TRY(segment_option(c, &k, err));
+    if (!cli_get(c, "--with") || !path)
+        return err_set(err, ST_USAGE,
+                       "mutate: --with ID and -o FILE are needed (autogo mutate "
+                       "--help)");
+    if (!model_can_write(path)) {
+        err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf");
+        return err_in_file(err, path), ST_USAGE;
+    }
+    struct session *s = cli_session(c);
+    enum status st = mutate(c, s, k, path, err);
+    session_free(s);
+    return st;
+}
+
+static const struct cli_option options_candidates[] = {
+    {"--segment", "-k", "K", "the segment (autogo segment lists them)"},
+    {"--top", "-n", "N", "how many to list (20)"},
+    {"--tries", NULL, "N", "how many records of the database to try (100)"},
+    {"--segments", NULL, "DB", "segment database (the shipped one)"},
+    {"--vocab", NULL, "V", "canonical (default) or a vocabulary file"},
+    {NULL, NULL, NULL, NULL},
+};
+const struct cli_command cmd_candidates = {
+    "candidates",       "MODEL --segment K", "what could replace a segment, ranked", 1, 1,
+    options_candidates, run_candidates};
+
+static const struct cli_option options_mutate[] = {
+    {"--segment", "-k", "K", "the segment (autogo segment lists them)"},
+    {"--with", "-w", "ID", "the candidate: self or s123 (autogo candidates lists them)"},
+    {"--pin", NULL, "NODE:channels=N", "fix the width of a node of the candidate (repeatable)"},
+    {"--output", "-o", "FILE", "where the result goes"},
+    {"--segments", NULL, "DB", "segment database (the shipped one)"},
+    {"--vocab", NULL, "V", "canonical (default) or a vocabulary file"},
+    {NULL, NULL, NULL, NULL},
+};
+const struct cli_command cmd_mutate = {"mutate",
+                                       "MODEL --segment K --with ID -o FILE",
+                                       "replace a segment and write the result",
+                                       1,
+                                       1,
+                                       options_mutate,
+                                       run_mutate};

@@ -1,0 +1,434 @@
+/* Actions and the ':' line. An action goes to the view first, then to its table, then to what
+ * holds everywhere; a word that is no action goes to the session's command language. */
+#include "ui/ui_priv.h"
+
+#include "base/file.h"
+#include "family/family.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct list *top_list(struct ui *ui)
+{
+    const struct view_ops *ops = ui->stack[ui->depth - 1].ops;
+    return ops->list ? ops->list(ui->stack[ui->depth - 1].self) : NULL;
+}
+
+/* "~/x" as a shell would read it; caller frees. */
+static char *expand(const char *path)
+{
+    const char *home = getenv("HOME");
+    if (path[0] == '~' && path[1] == '/' && home)
+        return x_asprintf("%s%s", home, path + 1);
+    return x_strdup(path);
+}
+
+/* ---- opening ---- */
+
+static void answer_recover(struct ui *ui, bool yes)
+{
+    struct err err = {0};
+    enum status st =
+        session_recover(ui->session, yes ? SESSION_RECOVER : SESSION_FRESH, &err);
+    ui_edited(ui);
+    if (st != ST_OK)
+        ui_fail(ui, &err);
+    else if (yes)
+        ui_say(ui, "gone on: version %d of %d", session_cursor(ui->session),
+               session_n_versions(ui->session) - 1);
+    else
+        ui_say(ui, "begun anew; the earlier journal is kept beside the new one");
+}
+
+static void ask_recover(struct ui *ui)
+{
+    const struct session_pending *p = session_pending(ui->session);
+    struct err err = {0};
+    char line[200];
+    if (!p)
+        return;
+    if (p->edits == 0 || p->changed) {
+        bool lost = p->edits > 0;
+        if (session_recover(ui->session, SESSION_FRESH, &err) != ST_OK)
+            ui_fail(ui, &err);
+        else if (lost)
+            ui_say(ui, "the model changed since the last session of it, which is set aside");
+        return;
+    }
+    snprintf(line, sizeof line, "go on where you were? (y/n)  %d edit%s, last %s%s ", p->edits,
+             p->edits == 1 ? "" : "s", p->time, p->closed ? "" : ", not closed");
+    ui_ask(ui, line, answer_recover);
+}
+
+void ui_open_model(struct ui *ui, const char *spec)
+{
+    struct err err = {0};
+    char *path = expand(spec);
+    ui_say(ui, "opening %s ...", path);
+    frame_draw(ui);
+    ui->message[0] = 0;
+    if (session_open(ui->session, path, SESSION_ASK, &err) != ST_OK) {
+        ui_fail(ui, &err);
+        free(path);
+        return;
+    }
+    recent_add(ui, path);
+    free(path);
+    ui_pop_to(ui, VIEW_MODELS);
+    ui_push(ui, VIEW_SEGMENTS);
+    ui_edited(ui);
+    ask_recover(ui);
+}
+
+/* ---- writing ---- */
+
+static void export_now(struct ui *ui, bool yes)
+{
+    struct err err = {0};
+    if (!yes)
+        ui_say(ui, "not written");
+    else if (session_export_later(ui->session, ui->path, &err) != ST_OK)
+        ui_fail(ui, &err);
+    else
+        ui_say(ui, "writing %s ...", ui->path);
+}
+
+static void export_file(struct ui *ui, const char *arg)
+{
+    char line[200];
+    if (!session_is_open(ui->session)) {
+        ui_say(ui, "no model is open");
+        return;
+    }
+    if (!*arg) {
+        ui_prompt(ui, "export ");
+        return;
+    }
+    free(ui->path);
+    ui->path = expand(arg);
+    if (access(ui->path, F_OK) == 0) {
+        snprintf(line, sizeof line, "%.150s exists. Replace it? (y/n) ", ui->path);
+        ui_ask(ui, line, export_now);
+    } else
+        export_now(ui, true);
+}
+
+static void save_display(struct ui *ui, const char *arg)
+{
+    struct file_writer w;
+    struct err err = {0};
+    if (!*arg) {
+        ui_prompt(ui, "save-display ");
+        return;
+    }
+    /* As the user saw it: the line this was typed on is gone. */
+    frame_draw(ui);
+    enum status st = file_writer_open(&w, arg, &err);
+    if (st == ST_OK) {
+        screen_dump(w.f);
+        st = file_writer_commit(&w, &err);
+    }
+    if (st != ST_OK)
+        ui_fail(ui, &err);
+    else
+        ui_say(ui, "%s: written", arg);
+}
+
+/* ---- small ones ---- */
+
+static int by_size(const void *a, const void *b)
+{
+    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
+    return (x > y) - (x < y);
+}
+
+static void say_stats(struct ui *ui)
+{
+    unsigned sorted[UI_TIMES];
+    size_t n = 0;
+    long pages = 0;
+    for (size_t i = 0; i < UI_TIMES; i++)
+        if (ui->times[i])
+            sorted[n++] = ui->times[i];
+    qsort(sorted, n, sizeof *sorted, by_size);
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f) {
+        if (fscanf(f, "%*d %ld", &pages) != 1)
+            pages = 0;
+        fclose(f);
+    }
+    if (n == 0)
+        n = 1, sorted[0] = 0;
+    ui_say(ui, "key to frame: median %.1f ms, p99 %.1f ms, most %.1f ms; %lu frames; %ld MiB",
+           sorted[n / 2] / 1e3, sorted[(n - 1) * 99 / 100] / 1e3, sorted[n - 1] / 1e3,
+           ui->n_frames, pages * sysconf(_SC_PAGESIZE) >> 20);
+}
+
+void command_undo(struct ui *ui, bool redo)
+{
+    struct err err = {0};
+    enum status st = redo ? session_redo(ui->session, &err) : session_undo(ui->session, &err);
+    if (st != ST_OK) {
+        ui_fail(ui, &err);
+        return;
+    }
+    ui_edited(ui);
+    const struct session_version *v =
+        session_version(ui->session, session_cursor(ui->session));
+    ui_say(ui, "at version %d: %s", v ? v->id : 0, v ? v->command : "");
+}
+
+void command_filter(struct ui *ui, const char *text)
+{
+    const struct view_ops *ops = ui->stack[ui->depth - 1].ops;
+    struct list *l = top_list(ui);
+    if (ops->filter)
+        ops->filter(ui, ui->stack[ui->depth - 1].self, text);
+    else if (l)
+        list_set_filter(l, text);
+    ui->dirty = true;
+}
+
+static void start_filter(struct ui *ui, const char *arg)
+{
+    struct list *l = top_list(ui);
+    if (!l && !ui->stack[ui->depth - 1].ops->filter)
+        ui_say(ui, "there is nothing to filter here");
+    else if (*arg)
+        command_filter(ui, arg);
+    else {
+        prompt_open(&ui->prompt, PROMPT_FILTER, "/", l ? l->filter : "");
+        ui->dirty = true;
+    }
+}
+
+static bool list_command(struct ui *ui, enum action a, const char *arg)
+{
+    struct list *l = top_list(ui);
+    if (!l)
+        return false;
+    if (a == ACTION_BACK && l->filter[0]) {
+        list_set_filter(l, "");
+        return true;
+    }
+    if (a == ACTION_SORT && *arg) {
+        if (!list_sort_by(l, arg))
+            ui_say(ui, "no column is called '%s'", arg);
+        return true;
+    }
+    if (!list_action(l, (int)a))
+        return false;
+    if (a == ACTION_SORT)
+        ui_say(ui, "sorted by %s", l->sort < 0 ? "the usual order" : l->col[l->sort].title);
+    return true;
+}
+
+/* What holds in every view. */
+static bool common(struct ui *ui, enum action a, const char *arg)
+{
+    switch (a) {
+    case ACTION_BACK:
+        ui_pop(ui);
+        return true;
+    case ACTION_QUIT:
+        ui->quit = true;
+        return true;
+    case ACTION_UNDO:
+    case ACTION_REDO:
+        command_undo(ui, a == ACTION_REDO);
+        return true;
+    case ACTION_HISTORY:
+        if (session_is_open(ui->session))
+            ui_push(ui, VIEW_HISTORY);
+        else
+            ui_say(ui, "no model is open");
+        return true;
+    case ACTION_EXPORT:
+        export_file(ui, arg);
+        return true;
+    case ACTION_OPEN:
+        if (*arg)
+            ui_open_model(ui, arg);
+        else
+            ui_prompt(ui, "open ");
+        return true;
+    case ACTION_FILTER:
+        start_filter(ui, arg);
+        return true;
+    case ACTION_COMMAND:
+        ui_prompt(ui, "");
+        return true;
+    case ACTION_HELP:
+        ui_push(ui, VIEW_HELP);
+        return true;
+    case ACTION_REDRAW:
+        ui->repaint = true;
+        return true;
+    case ACTION_SAVE_DISPLAY:
+        save_display(ui, arg);
+        return true;
+    case ACTION_STATS:
+        say_stats(ui);
+        return true;
+    default:
+        return false;
+    }
+}
+
+void command_action(struct ui *ui, enum action a, const char *arg)
+{
+    enum view_id v = ui->stack[ui->depth - 1].id;
+    const struct view_ops *ops = ui->stack[ui->depth - 1].ops;
+    void *self = ui->stack[ui->depth - 1].self;
+    ui->dirty = true;
+    if (action_in_view(a, v) && ((ops->action && ops->action(ui, self, a, arg)) ||
+                                 list_command(ui, a, arg) || common(ui, a, arg)))
+        return;
+    ui_say(ui, ":%s does nothing in this view (? shows the keys)", action_info(a)->command);
+}
+
+/* ---- the ':' line ---- */
+
+static bool is_word(const char *name)
+{
+    int n;
+    const struct session_word *w = session_words(&n);
+    for (int i = 0; i < n; i++)
+        if (strcmp(w[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Runs a line of the session language and brings the views to where it led. */
+static void session_line(struct ui *ui, const char *line)
+{
+    struct session *s = ui->session;
+    struct str out = {0};
+    struct err err = {0};
+    int selected = session_selected(s), cursor = session_cursor(s), n = session_n_versions(s);
+    bool waited = session_pending(s) != NULL;
+    const struct session_candidate *shown = session_previewed(s);
+    enum status st = session_command(s, line, SESSION_ASYNC, &out, &err);
+    if (session_cursor(s) != cursor || session_n_versions(s) != n ||
+        waited != (session_pending(s) != NULL))
+        ui_edited(ui);
+    if (session_selected(s) >= 0 && session_selected(s) != selected) {
+        ui_pop_to(ui, VIEW_SEGMENTS);
+        ui_push(ui, VIEW_CANDIDATES);
+    }
+    bool new_view = session_previewed(s) && session_previewed(s) != shown;
+    if (new_view && !ui_has_view(ui, VIEW_REPAIR))
+        ui_push(ui, VIEW_REPAIR);
+    if (st != ST_OK)
+        ui_fail(ui, &err);
+    else if (out.n && strchr(out.s, '\n') && strchr(out.s, '\n')[1] && !new_view)
+        ui_show_text(ui, out.s);
+    else if (out.n)
+        ui_say(ui, "%.*s", (int)strcspn(out.s, "\n"), out.s);
+    str_done(&out);
+}
+
+void command_run(struct ui *ui, const char *line)
+{
+    char name[64];
+    line += strspn(line, " \t:");
+    size_t n = strcspn(line, " \t");
+    if (n == 0)
+        return;
+    snprintf(name, sizeof name, "%.*s", (int)(n < 63 ? n : 63), line);
+    char *arg = x_strdup(line + n + strspn(line + n, " \t"));
+    for (size_t k = strlen(arg); k > 0 && (arg[k - 1] == ' ' || arg[k - 1] == '\t'); k--)
+        arg[k - 1] = 0;
+    enum action a = action_for_command(name);
+    enum view_id v = ui->stack[ui->depth - 1].id;
+    bool takes = a != ACTION_NONE && (!*arg || *action_info(a)->args);
+    if (takes && (action_in_view(a, v) || !is_word(name)))
+        command_action(ui, a, arg);
+    else if (is_word(name))
+        session_line(ui, line);
+    else if (a != ACTION_NONE)
+        ui_say(ui, ":%s takes no argument", name);
+    else
+        ui_say(ui, "no command is called '%s' (Tab completes, ? lists them)", name);
+    free(arg);
+    ui->dirty = true;
+}
+
+/* ---- completion ---- */
+
+static void offer(struct prompt_words *out, const char *head, const char *word, const char *tail)
+{
+    char *line = x_asprintf("%s%s%s", head, word, tail);
+    bool known = false;
+    for (size_t i = 0; i < out->word.n; i++)
+        known |= strcmp(out->word.at[i], line) == 0;
+    if (!known)
+        prompt_offer(out, line);
+    free(line);
+}
+
+static void offer_files(struct prompt_words *out, const char *head, const char *part)
+{
+    const char *slash = strrchr(part, '/'), *base = slash ? slash + 1 : part;
+    char *dir = slash ? x_strndup(part, (size_t)(slash - part) + 1) : x_strdup("");
+    char *real = expand(*dir ? dir : "./");
+    DIR *d = opendir(real);
+    for (struct dirent *e; d && (e = readdir(d)) && out->word.n < 200;) {
+        if (strncmp(e->d_name, base, strlen(base)) != 0 || (e->d_name[0] == '.' && !*base))
+            continue;
+        struct stat st;
+        char *path = x_asprintf("%s%s", real, e->d_name), *shown = x_asprintf("%s%s", dir, e->d_name);
+        offer(out, head, shown, stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? "/" : "");
+        free(shown);
+        free(path);
+    }
+    if (d)
+        closedir(d);
+    free(real);
+    free(dir);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void command_complete(void *ctx, const char *text, struct prompt_words *out)
+{
+    struct ui *ui = ctx;
+    size_t n = strcspn(text, " ");
+    (void)ui;
+    if (!text[n]) {
+        int words;
+        const struct session_word *w = session_words(&words);
+        for (int a = 1; a < ACTION_COUNT; a++)
+            if (str_starts(action_info((enum action)a)->command, text))
+                offer(out, "", action_info((enum action)a)->command,
+                      *action_info((enum action)a)->args ? " " : "");
+        for (int i = 0; i < words; i++)
+            if (str_starts(w[i].name, text) && action_for_command(w[i].name) == ACTION_NONE)
+                offer(out, "", w[i].name, *w[i].args ? " " : "");
+    } else {
+        char head[64];
+        const char *part = text + n + strspn(text + n, " ");
+        snprintf(head, sizeof head, "%.*s ", (int)(n < 60 ? n : 60), text);
+        const struct family_zoo *z;
+        for (int i = 0; str_starts(text, "open ") && (z = family_zoo_at(i)); i++) {
+            char *name = x_asprintf("zoo:%s", z->name);
+            if (str_starts(name, part))
+                offer(out, head, name, "");
+            free(name);
+        }
+        if (str_starts(text, "open ") || str_starts(text, "export ") ||
+            str_starts(text, "save-display "))
+            offer_files(out, head, part);
+    }
+    if (out->word.n)
+        qsort(out->word.at, out->word.n, sizeof *out->word.at, by_text);
+}

@@ -1,0 +1,113 @@
+/* One frame: the line about the model, the view, the message, the keys. */
+#include "ui/ui_priv.h"
+
+#include <string.h>
+
+enum { MIN_ROWS = 10, MIN_COLS = 40 };
+
+/* Writes a part of the top line and moves on; nothing when it does not fit. */
+static void part(int *x, int w, int style, const char *text)
+{
+    if (*x + text_width(text, theme_ascii()) + 2 > w)
+        return;
+    *x += screen_add(0, *x, w - *x, style, text) + 2;
+}
+
+static void draw_costs(struct ui *ui, int x, int w)
+{
+    struct session *s = ui->session;
+    const struct session_version *now = session_version(s, session_cursor(s));
+    const struct session_version *was = session_version(s, 0);
+    char a[32], b[32], line[128];
+    if (!now || !was)
+        return;
+    snprintf(line, sizeof line, "version %d", now->id);
+    part(&x, w, STYLE_BAR, line);
+    snprintf(line, sizeof line, "%s%sFLOPs", str_si((double)now->cost.flops, a, sizeof a),
+             strchr(a, ' ') ? "" : " ");
+    part(&x, w, STYLE_BAR, line);
+    snprintf(line, sizeof line, "%s params", str_si((double)now->cost.params, a, sizeof a));
+    part(&x, w, STYLE_BAR, line);
+    if (now->id == 0)
+        return;
+    snprintf(line, sizeof line, "%s %s FLOPs, %s params",
+             theme_ascii() ? "d" : theme_glyph(GLYPH_DELTA),
+             text_percent((double)(now->cost.flops - was->cost.flops), (double)was->cost.flops, a,
+                          sizeof a),
+             text_percent((double)(now->cost.params - was->cost.params), (double)was->cost.params,
+                          b, sizeof b));
+    part(&x, w, STYLE_BAR_NAME, line);
+}
+
+static void draw_top(struct ui *ui, int w)
+{
+    struct session *s = ui->session;
+    char right[96] = "";
+    int done = 0, total = 0, x = 1;
+    if (session_is_open(s))
+        session_progress(s, &done, &total);
+    if (session_busy(s) && total > 0 && done < total)
+        snprintf(right, sizeof right, "%d/%d  ", done, total);
+    else if (session_busy(s))
+        snprintf(right, sizeof right, "working  ");
+    size_t n = strlen(right);
+    snprintf(right + n, sizeof right - n, "%s ", view_title(ui->stack[ui->depth - 1].id));
+    int edge = w - text_width(right, theme_ascii());
+    screen_put(0, 0, w, STYLE_BAR, "");
+    screen_add(0, edge, w - edge, STYLE_BAR_NAME, right);
+    if (!session_is_open(s)) {
+        screen_add(0, x, edge - x, STYLE_BAR_NAME, "autogo");
+        return;
+    }
+    const char *spec = session_spec(s), *slash = strrchr(spec, '/');
+    int room = edge - x < 30 ? edge - x : w < 100 ? 22 : 44;
+    x += screen_add(0, x, room, STYLE_BAR_NAME, slash && slash[1] ? slash + 1 : spec) + 2;
+    draw_costs(ui, x, edge);
+}
+
+/* Keys that mean something here, as many as there is room for; help stands at the right. */
+static void draw_keys(enum view_id v, int y, int w)
+{
+    char key[16], help[32];
+    snprintf(help, sizeof help, " %s %s ", action_key(ACTION_HELP, key, sizeof key),
+             action_info(ACTION_HELP)->hint);
+    int edge = w - (int)strlen(help), x = 1;
+    screen_put(y, 0, w, STYLE_KEYS, "");
+    for (int a = 1; a < ACTION_COUNT; a++) {
+        const char *hint = action_info((enum action)a)->hint;
+        if (!*hint || a == ACTION_HELP || !action_in_view((enum action)a, v))
+            continue;
+        action_key((enum action)a, key, sizeof key);
+        int need = (int)(strlen(key) + strlen(hint)) + 3;
+        if (x + need > edge)
+            break;
+        x += screen_add(y, x, w - x, STYLE_KEY, key) + 1;
+        x += screen_add(y, x, w - x, STYLE_KEYS, hint) + 2;
+    }
+    screen_add(y, edge + 1, 1, STYLE_KEY, help + 1);
+    screen_add(y, edge + 2, w - edge - 2, STYLE_KEYS, help + 2);
+}
+
+void frame_draw(struct ui *ui)
+{
+    int h = screen_rows(), w = screen_cols();
+    screen_clear();
+    screen_cursor(-1, 0);
+    if (h < MIN_ROWS || w < MIN_COLS) {
+        screen_put(h / 2, 0, w, STYLE_WARN, "terminal too small (needs 40x10)");
+    } else {
+        enum view_id v = ui->stack[ui->depth - 1].id;
+        draw_top(ui, w);
+        ui->stack[ui->depth - 1].ops->draw(ui, ui->stack[ui->depth - 1].self,
+                                           (struct rect){1, 0, h - 3, w});
+        screen_put(h - 2, 0, w, ui->message[0] ? ui->message_style : STYLE_TEXT, ui->message);
+        if (ui->prompt.kind == PROMPT_NONE)
+            draw_keys(v, h - 1, w);
+        else
+            prompt_draw(&ui->prompt, h - 1, w);
+    }
+    screen_show(ui->repaint);
+    ui->repaint = false;
+    ui->dirty = false;
+    ui->n_frames++;
+}

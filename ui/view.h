@@ -1,0 +1,87 @@
+/* What a view is, and what the workbench does for its views. Views are pushed on a stack; a view
+ * sees the session and this header, never another view. */
+#ifndef UI_VIEW_H
+#define UI_VIEW_H
+
+#include "session/session.h"
+#include "ui/actions.h"
+#include "ui/canvas.h"
+#include "ui/input.h"
+#include "ui/list.h"
+#include "ui/prompt.h"
+#include "ui/screen.h"
+#include "ui/text.h"
+
+struct ui;
+
+/* Bits beside SESSION_CHANGED_...: the current version or the model is another one. */
+enum { UI_EDITED = 1 << 16 };
+
+struct view_ops {
+    size_t size; /* of the view's own state, zeroed */
+    /* Failing refuses the push. */
+    enum status (*open)(struct ui *ui, void *self, struct err *err);
+    void (*draw)(struct ui *ui, void *self, struct rect r);
+    /* true when the action was this view's; `arg` is what stood after the command, "" for a key. */
+    bool (*action)(struct ui *ui, void *self, enum action a, const char *arg);
+    /* Keys that are no action (digits); may be NULL. */
+    bool (*key)(struct ui *ui, void *self, int key);
+    /* SESSION_CHANGED_ and UI_EDITED bits; may be NULL. */
+    void (*changed)(struct ui *ui, void *self, unsigned what);
+    /* Lines filtered with '/' while typing; NULL: the list's filter. */
+    void (*filter)(struct ui *ui, void *self, const char *text);
+    void (*close)(struct ui *ui, void *self);
+    /* The table that moves, sorting and filters act on; may be NULL. */
+    struct list *(*list)(void *self);
+};
+
+#define VIEW(id, ops, title) extern const struct view_ops ops;
+#include "ui/views.def"
+#undef VIEW
+
+/* What the compare view is to show; graphs are referenced. */
+struct ui_pair {
+    struct graph *a, *b;
+    char a_title[64], b_title[64];
+    bool candidate; /* b is the preview: it can be applied */
+};
+
+struct session *ui_session(struct ui *ui);
+void ui_push(struct ui *ui, enum view_id v);
+/* Back by one view; at the first one, leaves (after a question when edits were made). */
+void ui_pop(struct ui *ui);
+/* Back until view v is on top (or the first view is). */
+void ui_pop_to(struct ui *ui, enum view_id v);
+bool ui_has_view(const struct ui *ui, enum view_id v);
+/* The view below the top one, itself when there is none. */
+enum view_id ui_below(const struct ui *ui);
+
+/* The message line; control characters are replaced. */
+void ui_say(struct ui *ui, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same line as the batch commands print. */
+void ui_fail(struct ui *ui, const struct err *err);
+/* A question; `answer` is called with what was said. */
+void ui_ask(struct ui *ui, const char *question, void (*answer)(struct ui *ui, bool yes));
+/* The ':' line, with text to begin with. */
+void ui_prompt(struct ui *ui, const char *text);
+
+void ui_open_model(struct ui *ui, const char *spec);
+/* Tells all views that the network is another one. */
+void ui_edited(struct ui *ui);
+/* Applies the preview and goes back to the segments. */
+void ui_apply(struct ui *ui);
+/* Names of models opened before, newest first (file_xdg STATE recent); at most n. */
+int ui_recent(struct ui *ui, const char **out, int n);
+
+/* Lines that do not fit the message line, in a view of their own. Until the next call. */
+void ui_show_text(struct ui *ui, const char *text);
+const char *ui_text(const struct ui *ui);
+
+/* Takes references; opens the compare view. */
+void ui_compare(struct ui *ui, const struct graph *a, const char *a_title, const struct graph *b,
+                const char *b_title, bool candidate);
+/* Compares the current version with the preview. */
+void ui_compare_preview(struct ui *ui);
+const struct ui_pair *ui_pair(const struct ui *ui);
+
+#endif
