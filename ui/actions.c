@@ -2,6 +2,7 @@
 
 #include "ui/input.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ON(v) (1u << VIEW_##v)

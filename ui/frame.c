@@ -84,8 +84,9 @@ static void draw_keys(enum view_id v, int y, int w)
         x += screen_add(y, x, w - x, STYLE_KEY, key) + 1;
         x += screen_add(y, x, w - x, STYLE_KEYS, hint) + 2;
     }
-    screen_add(y, edge + 1, 1, STYLE_KEY, help + 1);
-    screen_add(y, edge + 2, w - edge - 2, STYLE_KEYS, help + 2);
+    x = edge + 1 + screen_add(y, edge + 1, w - edge - 1, STYLE_KEY,
+                              action_key(ACTION_HELP, key, sizeof key));
+    screen_add(y, x, w - x, STYLE_KEYS, help + 1 + strlen(key));
 }
 
 void frame_draw(struct ui *ui)

@@ -143,9 +143,9 @@ bool ui_has_view(const struct ui *ui, enum view_id v)
     return false;
 }
 
-enum view_id ui_below(const struct ui *ui)
+enum view_id ui_top(const struct ui *ui)
 {
-    return ui->stack[ui->depth > 1 ? ui->depth - 2 : 0].id;
+    return ui->stack[ui->depth - 1].id;
 }
 
 static void tell_views(struct ui *ui, unsigned what)

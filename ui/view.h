@@ -53,8 +53,8 @@ void ui_pop(struct ui *ui);
 /* Back until view v is on top (or the first view is). */
 void ui_pop_to(struct ui *ui, enum view_id v);
 bool ui_has_view(const struct ui *ui, enum view_id v);
-/* The view below the top one, itself when there is none. */
-enum view_id ui_below(const struct ui *ui);
+/* The view on top. */
+enum view_id ui_top(const struct ui *ui);
 
 /* The message line; control characters are replaced. */
 void ui_say(struct ui *ui, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -3,8 +3,10 @@
  * Two tokenisers. REFERENCE is the paper's (algorithms 2.1-2.6): level order, operator + kernel
  * width + ordered neighbours, runs of unknown tokens are one piece; it reproduces the published
  * segmentations. CANONICAL is the default: depth-first by branch so that pieces stay on a branch,
- * order-free neighbour classes, kernel height and width, stride and group class; unknown kernels
- * fall back to the nearest class; every piece is split until it is connected and convex.
+ * cut into words at the ends of blocks (so that few tensors cross a boundary); order-free
+ * neighbour classes, kernel height and width, stride and group class; unknown kernels fall back to
+ * the nearest class; every piece is split until it is connected and convex, and
+ * small ones join a neighbour.
  * A vocabulary is immutable once made and may be shared by threads. */
 #ifndef BPE_BPE_H
 #define BPE_BPE_H
@@ -63,6 +65,10 @@ struct bpe_segmentation {
  * pieces are split where they fall apart. O(V log V + E). */
 enum status bpe_segment_graph(const struct bpe_vocab *v, const struct graph *g,
                               struct bpe_segmentation *out, struct err *err);
+/* The same without joining the pieces of fewer than four nodes to a neighbour of their block,
+ * which bpe_segment_graph does in CANONICAL. */
+enum status bpe_segment_pieces(const struct bpe_vocab *v, const struct graph *g,
+                               struct bpe_segmentation *out, struct err *err);
 void bpe_segmentation_done(struct bpe_segmentation *s);
 
 #endif

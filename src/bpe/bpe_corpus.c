@@ -93,16 +93,18 @@ enum status bpe_corpus_add_ids(struct bpe_corpus *c, const int *ids, int n, stru
 
 enum status bpe_corpus_add(struct bpe_corpus *c, const struct graph *g, struct err *err)
 {
-    int n = graph_n_nodes(g);
+    int n = graph_n_nodes(g), start = 0;
     int *ids = x_calloc((size_t)n + 1, sizeof *ids);
+    bool *word_end = x_calloc((size_t)n + 1, sizeof *word_end);
     struct str s = {0};
     int32_t *order = NULL;
     const int32_t *at = graph_topo(g);
     if (c->mode == BPE_CANONICAL) {
         at = order = x_calloc((size_t)n + 1, sizeof *order);
-        canon_order(g, order);
+        canon_order(g, order, word_end);
     }
-    for (int i = 0; i < n; i++) {
+    enum status st = ST_OK;
+    for (int i = 0; i < n && st == ST_OK; i++) {
         bool barrier = false;
         str_clear(&s);
         if (c->mode == BPE_CANONICAL) {
@@ -113,9 +115,13 @@ enum status bpe_corpus_add(struct bpe_corpus *c, const struct graph *g, struct e
             refer_token(g, at[i], &s);
         }
         ids[i] = bpe_corpus_token(c, str_text(&s), barrier);
+        if (word_end[i] || i + 1 == n) {
+            st = bpe_corpus_add_ids(c, ids + start, i + 1 - start, err);
+            start = i + 1;
+        }
     }
-    enum status st = bpe_corpus_add_ids(c, ids, n, err);
     free(ids);
+    free(word_end);
     free(order);
     str_done(&s);
     return st;

@@ -1,4 +1,4 @@
-/* The canonical linearisation.
+/* The canonical linearisation, and its words.
  *
  * Kahn's algorithm with a stack: a branch is followed until it ends in a join that still waits,
  * then the next branch of the latest fork is taken, so neighbours in the sequence are neighbours
@@ -12,11 +12,19 @@
  * longest one), then what the branches look like decides, at first as the tokeniser sees them
  * (so that cells of equal build read equally whatever their widths), at last in all detail
  * (graph_node_hashes); ids decide only between branches that are mirror images. Inputs come first
- * and outputs last, for they are barriers. */
+ * and outputs last, for they are barriers.
+ *
+ * As words bound the pieces of a text, blocks bound them here. Frequency alone would cut residual
+ * blocks in their middle (the pair that straddles two blocks is as frequent as the pairs inside),
+ * and a cut there has two tensors where a cut between blocks has one. A block ends with a fork
+ * past which nothing made inside the block is used any more; blocks may lie under longer skips. */
 #include "bpe/bpe_priv.h"
 #include <stdlib.h>
 
-enum { ROUNDS = 4 }; /* how many nodes down a branch the class hash sees */
+enum {
+    ROUNDS = 4,    /* how many nodes down a branch the class hash sees */
+    MIN_BLOCK = 6, /* words under a longer skip are not shorter than this */
+};
 
 struct branch {
     int height;
@@ -139,7 +147,55 @@ static void emit(struct walk *w, int32_t id)
             add_ready(w, u[k].node);
 }
 
-void canon_order(const struct graph *g, int32_t *order)
+static bool is_barrier(const struct node *n)
+{
+    return n->op == OP_OPAQUE || n->op == OP_INPUT || n->op == OP_OUTPUT;
+}
+
+/* Position of the last consumer of the node at position i (i itself when there is none). */
+static int last_use(const struct graph *g, int32_t id, const int *pos)
+{
+    int n, last = pos[id];
+    const struct use *u = graph_uses(g, id, &n);
+    for (int k = 0; k < n; k++)
+        if (pos[u[k].node] > last)
+            last = pos[u[k].node];
+    return last;
+}
+
+static void find_words(const struct graph *g, const int32_t *order, bool *word_end)
+{
+    int n = graph_n_nodes(g);
+    int *pos = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *pos);
+    for (int i = 0; i < n; i++)
+        pos[order[i]] = i;
+    int reach = -1; /* the last use of anything before i */
+    int inner = -1; /* the same of this word */
+    int start = 0;
+    bool join = false;
+    for (int i = 0; i < n; i++) {
+        struct canon_key key = canon_key_of(g, order[i]);
+        bool barrier = is_barrier(graph_node(g, order[i]));
+        bool next_barrier = i + 1 == n || is_barrier(graph_node(g, order[i + 1]));
+        join |= key.fan_in > 1;
+        /* Under a longer skip (reach > i) only a closed block counts (a fork that follows a mere
+         * chain there is a fork inside the block), and tiny blocks stay together. */
+        bool whole = join && i + 1 - start >= MIN_BLOCK;
+        bool block = key.fan_out > 1 && inner <= i && (whole || reach <= i);
+        int last = last_use(g, order[i], pos);
+        reach = last > reach ? last : reach;
+        inner = last > inner ? last : inner;
+        word_end[i] = barrier || next_barrier || block;
+        if (word_end[i]) {
+            inner = -1;
+            start = i + 1;
+            join = false;
+        }
+    }
+    free(pos);
+}
+
+void canon_order(const struct graph *g, int32_t *order, bool *word_end)
 {
     size_t slots = (size_t)graph_n_slots(g) + 1;
     struct walk w = {.g = g, .order = order};
@@ -164,6 +220,7 @@ void canon_order(const struct graph *g, int32_t *order)
     }
     for (int i = 0; i < n_out; i++)
         order[w.n_order++] = out[i];
+    find_words(g, order, word_end);
     free(w.wait);
     free(w.height);
     free(w.down);

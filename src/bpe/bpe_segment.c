@@ -171,11 +171,9 @@ static void add_segment(struct bpe_segmentation *s, int start, int len)
         seg->known &= s->token[i] >= 0;
 }
 
-static void canonical_segments(const struct graph *g, struct bpe_segmentation *s, const int *len)
+static void canonical_segments(const struct graph *g, struct bpe_segmentation *s, const int *len,
+                               const int *pos)
 {
-    int *pos = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *pos);
-    for (int i = 0; i < s->n_nodes; i++)
-        pos[s->order[i]] = i;
     for (int i = 0; i < s->n_nodes; i += len[i]) {
         int cut[BPE_MAX_PIECE + 1], end[BPE_MAX_PIECE], n = 0;
         split_piece(g, s, pos, i, len[i], cut);
@@ -184,7 +182,96 @@ static void canonical_segments(const struct graph *g, struct bpe_segmentation *s
         while (n--)
             add_segment(s, i + cut[end[n]], end[n] - cut[end[n]]);
     }
-    free(pos);
+}
+
+/* ---- joining small segments ----
+ *
+ * Where a network holds patterns that were never mined, pieces stay short. A segment of a node or
+ * two is of little use to replace, so one below SMALL joins a neighbour of its block, the one with
+ * which fewest tensors cross the boundary. */
+enum { SMALL = 4, JOINED_MAX = 16 };
+
+struct join {
+    const struct graph *g;
+    const struct bpe_segmentation *s;
+    const int *pos;
+};
+
+static bool touch(const struct join *j, const struct bpe_segment *l, const struct bpe_segment *r)
+{
+    for (int i = r->start; i < r->start + r->len; i++) {
+        const struct node *n = graph_node(j->g, j->s->order[i]);
+        for (int p = 0; p < n->n_in; p++)
+            if (n->in[p].node >= 0 && j->pos[n->in[p].node] >= l->start &&
+                j->pos[n->in[p].node] < r->start)
+                return true;
+    }
+    return false;
+}
+
+/* Producers outside and nodes inside that are used outside, of a run of at most JOINED_MAX. */
+static int n_ports(const struct join *j, int start, int len)
+{
+    int32_t seen[64];
+    int n_seen = 0, ports = 0;
+    for (int i = start; i < start + len; i++) {
+        const struct node *n = graph_node(j->g, j->s->order[i]);
+        for (int p = 0; p < n->n_in; p++) {
+            int32_t from = n->in[p].node;
+            if (from < 0 || j->pos[from] >= start)
+                continue;
+            int k = 0;
+            while (k < n_seen && seen[k] != from)
+                k++;
+            if (k == n_seen && n_seen < 64)
+                seen[n_seen++] = from;
+        }
+        int n_use;
+        const struct use *u = graph_uses(j->g, j->s->order[i], &n_use);
+        for (int k = 0; k < n_use; k++)
+            if (j->pos[u[k].node] >= start + len) {
+                ports++;
+                break;
+            }
+    }
+    return ports + n_seen;
+}
+
+/* Boundary of l and r (neighbours) as one, -1 when they cannot be. */
+static int join_cost(const struct join *j, const bool *word_end, const struct bpe_segment *l,
+                     const struct bpe_segment *r)
+{
+    int len = l->len + r->len;
+    if (word_end[r->start - 1] || len > JOINED_MAX || !touch(j, l, r))
+        return -1;
+    return n_ports(j, l->start, len) * (JOINED_MAX + 1) + len;
+}
+
+static void join_small(const struct join *j, struct bpe_segmentation *s, const bool *word_end)
+{
+    int n = 0; /* segments that stay */
+    for (int i = 0; i < s->n_segments; i++) {
+        struct bpe_segment seg = s->segment[i];
+        while (seg.len < SMALL) {
+            struct bpe_segment *l = n ? &s->segment[n - 1] : NULL;
+            struct bpe_segment *r = i + 1 < s->n_segments ? &s->segment[i + 1] : NULL;
+            int left = l ? join_cost(j, word_end, l, &seg) : -1;
+            int right = r ? join_cost(j, word_end, &seg, r) : -1;
+            if (left < 0 && right < 0)
+                break;
+            bool to_left = left >= 0 && (right < 0 || left <= right);
+            const struct bpe_segment *with = to_left ? l : r;
+            seg.start = to_left ? with->start : seg.start;
+            seg.len += with->len;
+            seg.known &= with->known;
+            if (to_left)
+                n--;
+            else
+                i++;
+        }
+        s->segment[n++] = seg;
+    }
+    s->n_segments = n;
 }
 
 /* A run of unknown tokens is one piece (algorithms 2.6). */
@@ -200,28 +287,53 @@ static void reference_segments(struct bpe_segmentation *s, const int *len)
     }
 }
 
+static void segment(const struct bpe_vocab *v, const struct graph *g, bool join,
+                    struct bpe_segmentation *s)
+{
+    size_t room = (size_t)graph_n_nodes(g) + 1;
+    *s = (struct bpe_segmentation){.n_nodes = graph_n_nodes(g)};
+    s->order = x_calloc(room, sizeof *s->order);
+    s->token = x_calloc(room, sizeof *s->token);
+    s->segment = x_calloc(room, sizeof *s->segment);
+    int *len = x_calloc(room, sizeof *len);
+    int *pos = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *pos);
+    bool *word_end = x_calloc(room, sizeof *word_end);
+    if (v->mode == BPE_CANONICAL)
+        canon_order(g, s->order, word_end);
+    else
+        memcpy(s->order, graph_topo(g), (size_t)s->n_nodes * sizeof *s->order);
+    tokenise(v, g, s);
+    for (int i = 0, start = 0; i < s->n_nodes; i++) {
+        pos[s->order[i]] = i;
+        if (!word_end[i] && i + 1 < s->n_nodes)
+            continue;
+        encode(v, s->token + start, i + 1 - start, len + start);
+        start = i + 1;
+    }
+    if (v->mode == BPE_CANONICAL)
+        canonical_segments(g, s, len, pos);
+    else
+        reference_segments(s, len);
+    if (join && v->mode == BPE_CANONICAL)
+        join_small(&(struct join){g, s, pos}, s, word_end);
+    free(len);
+    free(pos);
+    free(word_end);
+}
+
 enum status bpe_segment_graph(const struct bpe_vocab *v, const struct graph *g,
                               struct bpe_segmentation *out, struct err *err)
 {
     (void)err;
-    struct bpe_segmentation s = {.n_nodes = graph_n_nodes(g)};
-    size_t room = (size_t)s.n_nodes + 1;
-    s.order = x_calloc(room, sizeof *s.order);
-    s.token = x_calloc(room, sizeof *s.token);
-    s.segment = x_calloc(room, sizeof *s.segment);
-    int *len = x_calloc(room, sizeof *len);
-    if (v->mode == BPE_CANONICAL)
-        canon_order(g, s.order);
-    else
-        memcpy(s.order, graph_topo(g), (size_t)s.n_nodes * sizeof *s.order);
-    tokenise(v, g, &s);
-    encode(v, s.token, s.n_nodes, len);
-    if (v->mode == BPE_CANONICAL)
-        canonical_segments(g, &s, len);
-    else
-        reference_segments(&s, len);
-    free(len);
-    *out = s;
+    segment(v, g, true, out);
+    return ST_OK;
+}
+
+enum status bpe_segment_pieces(const struct bpe_vocab *v, const struct graph *g,
+                               struct bpe_segmentation *out, struct err *err)
+{
+    (void)err;
+    segment(v, g, false, out);
     return ST_OK;
 }
 

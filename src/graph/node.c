@@ -48,8 +48,12 @@ static void *copied(const void *array, int n, size_t size)
 struct node *node_clone(const struct node *n)
 {
     struct node *c = x_calloc(1, sizeof *c);
-    *c = *n;
-    c->refs = 1;
+    c->refs = 1; /* other threads may be counting n's: its members are copied one by one */
+    c->op = n->op;
+    c->n_in = n->n_in;
+    c->n_implicit = n->n_implicit;
+    c->n_out = n->n_out;
+    c->n_attr = n->n_attr;
     c->name = x_strdup(n->name);
     c->op_type = dup_or_null(n->op_type);
     c->domain = dup_or_null(n->domain);

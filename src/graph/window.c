@@ -112,8 +112,9 @@ int64_t window_out(const struct window *w, int axis, int64_t in, bool transposed
     if (room < 0)
         return 0;
     int64_t out = room / s + 1;
-    /* The last window of a ceil-mode pool must start inside the input or its left padding. */
-    if (w->ceil_mode && room % s && out * s < in + w->pad_begin[axis])
+    /* As the operator specification up to op set 17 has it: also a last window that starts in the
+     * end padding counts (op set 22 and PyTorch drop it). */
+    if (w->ceil_mode && room % s)
         out++;
     return out;
 }

@@ -1,15 +1,17 @@
 /* ONNX in and out, and CG JSON in and out.
  *
- * Loading: the C++ shim parses the bytes first with libprotobuf (which bounds recursion), then
- * protobuf-c reads them; the parsed file is kept as the graph's origin, and weights borrow their
- * bytes from it. Constant, ConstantOfShape and Identity chains over constants become tensors.
- * Old operator forms (op set 7..12) are brought into the form of op set 13 (onx_upgrade.c); an
- * operator that is not in the table, of another domain, or with attributes we do not model becomes
- * an OP_OPAQUE node and is kept verbatim, subgraphs and captured names included.
- * Saving: an untouched graph writes the parsed file back as it was; otherwise op set 13..17, IR 8,
- * value types included, nodes in a stable topological order. Files are written atomically.
- * Types: as declared in the file; for outputs of opaque nodes libonnx's inference is asked. Run
- * shape_infer afterwards. Thread-safe: no shared state. */
+ * Loading: the bytes are walked first (nesting, lengths, memory: onx_wire.c), then protobuf-c reads
+ * them; the parsed file is kept as the graph's origin, and weights borrow their bytes from it.
+ * External data is read into it, so a saved file stands alone. Constant, ConstantOfShape and
+ * Identity chains over constants become tensors. Old operator forms (op set 7..12) are brought into
+ * the form of op set 13 (onx_upgrade.c); an operator that is not in the table, of another domain,
+ * or with attributes we do not model becomes an OP_OPAQUE node and is kept verbatim, subgraphs and
+ * captured names included. Saving: an untouched graph writes the parsed file back as it was;
+ * otherwise the graph's op set (at least 13), IR 8, value types included, nodes in a stable
+ * topological order. A node kept opaque in a form older than op set 13 cannot be written then
+ * (ST_UNSUPPORTED). Files are written atomically. Types: as declared in the file; for outputs of
+ * opaque nodes libonnx's inference is asked. Run shape_infer afterwards. Thread-safe: no shared
+ * state. */
 #ifndef ONX_ONX_H
 #define ONX_ONX_H
 

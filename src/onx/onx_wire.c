@@ -14,7 +14,7 @@
 #define MAX_FLAT ((uint64_t)256 << 20)
 
 struct walk {
-    const unsigned char *start;
+    const unsigned char *start, *end; /* of the file */
     uint64_t need, limit;
     struct err *err;
 };
@@ -23,6 +23,12 @@ static enum status fault(const struct walk *w, const unsigned char *p, const cha
 {
     return err_set(w->err, ST_MODEL, "not an ONNX model, or damaged: %s at byte %zu", what,
                    (size_t)(p - w->start));
+}
+
+/* Something that starts at p does not end before `end`. */
+static enum status cut_off(const struct walk *w, const unsigned char *p, const unsigned char *end)
+{
+    return fault(w, p, end == w->end ? "the file ends too early (truncated)" : "a cut-off field");
 }
 
 static bool varint(const unsigned char **p, const unsigned char *end, uint64_t *v)
@@ -84,20 +90,20 @@ static enum status walk(struct walk *w, const ProtobufCMessageDescriptor *d, con
         switch (tag & 7) {
         case 0:
             if (!varint(&p, end, &n))
-                return fault(w, at, "cut-off number");
+                return cut_off(w, at, end);
             break;
         case 1:
         case 5:
             n = tag & 4 ? 4 : 8;
             if (n > (uint64_t)(end - p))
-                return fault(w, at, "cut-off number");
+                return cut_off(w, at, end);
             p += n;
             break;
         case 2:
             if (!varint(&p, end, &n))
-                return fault(w, at, "cut-off length");
+                return cut_off(w, at, end);
             if (n > (uint64_t)(end - p))
-                return fault(w, at, "the file ends inside a field (truncated)");
+                return cut_off(w, at, end);
             if (f && singular_message(f)) {
                 uint64_t bit = (uint64_t)1 << ((f - d->fields) & 63);
                 if (seen & bit)
@@ -119,7 +125,10 @@ static enum status walk(struct walk *w, const ProtobufCMessageDescriptor *d, con
 enum status onx_wire_check(const ProtobufCMessageDescriptor *d, const unsigned char *bytes,
                            size_t size, struct err *err)
 {
-    struct walk w = {.start = bytes, .limit = MAX_GROWTH * (uint64_t)size + MAX_FLAT, .err = err};
+    struct walk w = {.start = bytes,
+                     .end = bytes + size,
+                     .limit = MAX_GROWTH * (uint64_t)size + MAX_FLAT,
+                     .err = err};
     if (size > ONX_MAX_BYTES)
         return err_set(err, ST_UNSUPPORTED, "larger than 2 GiB, the limit of the format");
     return walk(&w, d, bytes, bytes + size, 0);

@@ -52,10 +52,10 @@ static enum status add_segment(struct segdb *db, const struct graph *g, const in
 }
 
 static enum status add_network(struct segdb *db, const struct bpe_vocab *v, const struct graph *g,
-                               const char *origin, struct err *err)
+                               bool whole, const char *origin, struct err *err)
 {
     struct bpe_segmentation s;
-    TRY(bpe_segment_graph(v, g, &s, err));
+    TRY(whole ? bpe_segment_graph(v, g, &s, err) : bpe_segment_pieces(v, g, &s, err));
     enum status st = ST_OK;
     for (int i = 0; i < s.n_segments && st == ST_OK; i++)
         st = add_segment(db, g, s.order + s.segment[i].start, s.segment[i].len, origin, err);
@@ -113,8 +113,9 @@ static enum status learn(const char *const *specs, int n, const struct segdb_min
     return st;
 }
 
-/* Each network is cut with the whole vocabulary and with its first quarter and sixteenth, so that
- * the database holds small, general segments beside the long ones that only some networks have. */
+/* Each network is cut with the whole vocabulary, and into the bare pieces of its first quarter and
+ * sixteenth, so that the database holds small, general segments beside the long ones that only some
+ * networks have. */
 static enum status collect(const char *const *specs, int n, const struct segdb_mine_opts *opts,
                            const struct bpe_vocab *v, struct segdb *db, struct err *err)
 {
@@ -128,7 +129,7 @@ static enum status collect(const char *const *specs, int n, const struct segdb_m
         report(opts, n + i, 2 * n, specs[i]);
         st = open_spec(opts, specs[i], &g, err);
         for (size_t k = 0; k < sizeof level / sizeof *level && st == ST_OK; k++)
-            st = add_network(db, level[k], g, specs[i], err);
+            st = add_network(db, level[k], g, k == 0, specs[i], err);
         graph_unref(g);
     }
     bpe_vocab_free(quarter);

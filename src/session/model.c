@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Files above this are refused: protobuf's own limit is 2 GiB. */
 #define MODEL_MAX_BYTES ((size_t)2 << 30)
@@ -89,7 +90,9 @@ static bool looks_like_json(const unsigned char *p, size_t n)
 static enum status load_file(const char *path, uint64_t seed, struct graph **out, struct err *err)
 {
     bool json = str_ends(path, ".json");
-    if (!json) {
+    struct stat info;
+    /* what is read from a pipe is gone: a pipe is taken for what its name says */
+    if (!json && stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
         FILE *f = fopen(path, "rb");
         unsigned char head[64];
         size_t n = f ? fread(head, 1, sizeof head, f) : 0;

@@ -59,8 +59,10 @@ static void windows(struct rng *r, struct node *n, bool pool)
         node_set_ints(n, "strides", stride, 2);
     if (n->op != OP_AVGPOOL && coin(r))
         node_set_ints(n, "dilations", dilation, 2);
-    if (pool)
+    if (pool) {
         node_set_ints(n, "kernel_shape", kernel, 2);
+        node_set_int(n, "ceil_mode", coin(r));
+    }
     /* libonnx 1.12 derives the pads of a ConvTranspose with auto_pad as if it were a Conv, not
      * from output = input x stride as the specification has it. */
     if (n->op != OP_CONVT && below(r, 3) == 0) {

@@ -1,0 +1,33 @@
+# SIGINT and SIGTERM: exit 130, no half files.
+. "${srcdir:-.}/tests/cli/lib.sh"
+set -m # without job control a shell starts its background jobs deaf to SIGINT
+
+# interrupt SIGNAL ARGS...: waits until the program sits in its wait for a pipe
+interrupt()
+{
+	local sig=$1 pid i
+	shift
+	checks=$((checks + 1))
+	"$AUTOGO" "$@" >out 2>errors </dev/null &
+	pid=$!
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		grep -qs 'State:.*S' /proc/$pid/status && [ $i -gt 3 ] && break
+		sleep 0.05
+	done
+	kill -$sig $pid
+	wait $pid
+	[ $? = 130 ] || fail "$sig is not exit 130"
+	grep -q '^autogo: interrupted$' errors || fail "$sig is not told"
+}
+
+mkfifo pipe.onnx
+for sig in INT TERM; do
+	interrupt $sig info pipe.onnx
+	interrupt $sig mine zoo:fsrcnn pipe.onnx -o db --vocab v.json
+	[ ! -e db ] || fail 'an interrupted mine left a database'
+	[ ! -e v.json ] || fail 'an interrupted mine left a vocabulary'
+	echo "open pipe.onnx" >s.ag
+	interrupt $sig run s.ag
+done
+[ -z "$(ls | grep -v '^\(pipe.onnx\|s.ag\|out\|errors\)$')" ] || fail "left behind: $(ls)"
+finish

@@ -1,0 +1,129 @@
+# segment, candidates, mutate, diff, verify, run: the way from a network to another one.
+. "${srcdir:-.}/tests/cli/lib.sh"
+
+m=zoo:resnet50
+expect 0 segment $m --json
+is 1 schema
+is 176 order
+is 176 tokens
+has segments/0/index segments/0/nodes segments/0/flops segments/0/inputs segments/0/outputs \
+	segments/0/known
+n=$(json segments)
+
+# the first segment with a real replacement
+k=0 id=
+while [ $k -lt "$n" ] && [ -z "$id" ]; do
+	"$AUTOGO" candidates $m --segment $k --top 5 --json >out 2>errors
+	case $? in
+	0) for r in 0 1 2; do
+		[ "$(json candidates/$r/id 2>/dev/null)" = self ] || id=$(json candidates/$r/id 2>/dev/null)
+		[ -n "$id" ] && break
+	done ;;
+	1) ;;
+	*) fail "candidates of segment $k" ;;
+	esac
+	[ -n "$id" ] || k=$((k + 1))
+done
+[ -n "$id" ] || { fail 'no segment has a replacement'; finish; }
+has schema rejected candidates/0/rank candidates/0/id candidates/0/origin candidates/0/ops \
+	candidates/0/delta_flops candidates/0/delta_params candidates/0/repair/status \
+	candidates/0/repair/ms candidates/0/repair/changes
+grep -q 'delta_acc\|in_distribution' out && fail 'a predicted accuracy is invented'
+cp out four
+expect 0 candidates $m --segment $k --top 5 --json --threads 1
+sed 's/"ms":[0-9.e-]*/"ms":0/g' out >a
+sed 's/"ms":[0-9.e-]*/"ms":0/g' four >b
+cmp a b || fail 'the number of threads changes the candidates'
+
+expect 0 mutate $m --segment $k --with "$id" -o new.onnx --json
+is "$id" id
+is new.onnx output
+has delta_flops delta_params repair/status hash
+hash=$(json hash)
+expect 0 info new.onnx --json
+is "$hash" hash
+expect 0 verify new.onnx --json
+is true ok
+is false executed
+expect 0 diff $m new.onnx --json
+has added removed resized delta_flops delta_params delta_macs
+[ "$(json added)" -gt 0 ] || [ "$(json removed)" -gt 0 ] || [ "$(json changed)" -gt 0 ] ||
+	[ "$(json resized)" -gt 0 ] || fail 'diff sees nothing'
+json equal | grep -q false || fail 'equal'
+expect 0 diff $m new.onnx -o d.svg
+grep -q '<svg' d.svg || fail 'the picture of the difference'
+expect 0 diff $m new.onnx
+cp new.onnx again.onnx
+expect 0 mutate $m --segment $k --with "$id" -o new.onnx
+cmp new.onnx again.onnx || fail 'the same seed gives another file'
+
+# a segment in place of itself
+expect 0 info $m --json
+old=$(json hash)
+expect 0 mutate $m --segment $k --with self -o self.onnx --json
+is "$old" hash
+is 0 delta_flops
+is unchanged repair/status
+
+# what cannot be
+refuses 2 's999999999' mutate $m --segment $k --with s999999999 -o x.onnx
+refuses 1 'cannot be replaced' mutate $m --segment 0 --with self -o x.onnx
+refuses 2 'nosuchnode' mutate $m --segment $k --with self --pin nosuchnode:channels=3 -o x.onnx
+refuses 2 'channels=64' mutate $m --segment $k --with self --pin x -o x.onnx
+[ ! -e x.onnx ] || fail 'a refused mutation wrote a file'
+
+# the same by script
+cat >s.ag <<X
+# a walk
+open $m
+segment $k
+candidates 3
+show $id
+apply
+history
+diff
+undo
+redo
+export s.onnx
+quit
+this is not read
+X
+expect 0 run s.ag
+grep -q '^version 1: replace' out || fail 'apply tells its version'
+cmp s.onnx new.onnx || fail 'script and mutate differ'
+expect 0 run s.ag --json
+is 1 version
+is true ok
+"$AUTOGO" run - <s.ag >out 2>errors || fail 'a script on stdin'
+printf 'open %s\nfrobnicate\n' zoo:fsrcnn-3 >bad.ag
+refuses_script()
+{
+	expect "$1" run bad.ag
+	grep -q "$2" errors || fail "script error lacks $2: $(cat errors)"
+}
+refuses_script 2 'bad.ag: line 2'
+printf 'undo\n' >bad.ag
+refuses_script 2 'no model is open'
+printf 'open %s\nundo\n' zoo:fsrcnn-3 >bad.ag
+refuses_script 1 'nothing to undo'
+refuses 2 no.ag run no.ag
+
+# the journal of a script
+printf 'open %s\nreplace %s %s\n' $m $k "$id" >j.ag
+expect 0 run j.ag --journal j.journal
+grep -q "	replace $k $id	" j.journal || fail 'the journal lacks the edit'
+printf 'open %s\nrecover\nhistory\n' $m >r.ag
+expect 0 run r.ag --journal j.journal
+grep -q "^\* 1 (from 0): replace $k $id" out || fail 'the journal does not replay'
+printf 'open %s\nundo\n' $m >q.ag
+expect 2 run q.ag --journal j.journal
+grep -q 'recover' errors || fail 'the question is not put'
+
+# stages
+for stage in graph shape tokens segments; do
+	expect 0 dump $m --stage=$stage
+	[ -s out ] || fail "dump $stage says nothing"
+done
+expect 0 dump $m --stage=milp --segment $k --with "$id"
+grep -qi '^subject to\|^minimize' out || fail 'no LP'
+finish

@@ -1,0 +1,941 @@
+/* session: journal and recovery, the undo tree, candidates, the command language. */
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "family/family.h"
+#include "segdb/segdb.h"
+#include "session/journal.h"
+#include "session/model.h"
+#include "session/session.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MODEL                                                                                \
+    "nb201:|nor_conv_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|skip_connect~0|nor_conv_3x3~1|" \
+    "avg_pool_3x3~2|"
+
+static char dir[64], vocab[128], db[128], journal[128];
+
+/* ---- help ---- */
+
+static void ok(enum status st, const struct err *err)
+{
+    if (st != ST_OK)
+        fail_msg("status %d: %s: %s", st, err->file, err->msg);
+}
+
+static enum status open_source(const char *spec, struct graph **out, struct err *err)
+{
+    return model_open(spec, NULL, out, err);
+}
+
+/* A small vocabulary and database of its own, so that nothing depends on the shipped ones. */
+static int setup(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    snprintf(dir, sizeof dir, "test_session.XXXXXX");
+    if (!mkdtemp(dir))
+        return -1;
+    snprintf(vocab, sizeof vocab, "%s/vocab.json", dir);
+    snprintf(db, sizeof db, "%s/segments.db", dir);
+    snprintf(journal, sizeof journal, "%s/session.journal", dir);
+    char *spec[9] = {x_strdup(MODEL)};
+    for (int i = 1; i < 9; i++)
+        spec[i] = family_nb201_string(1700 * i + 13);
+    struct segdb_mine_opts o = {.n_merges = 60, .max_piece = 6, .open_model = open_source};
+    enum status st = segdb_mine((const char *const *)spec, 9, vocab, db, &o, &err);
+    for (int i = 0; i < 9; i++)
+        free(spec[i]);
+    if (st != ST_OK)
+        fprintf(stderr, "mine: %s\n", err.msg);
+    return st == ST_OK ? 0 : -1;
+}
+
+static void empty_dir(const char *only)
+{
+    DIR *d = opendir(dir);
+    struct dirent *e;
+    while (d && (e = readdir(d)))
+        if (e->d_name[0] != '.' && (!only || strstr(e->d_name, only))) {
+            char *path = x_asprintf("%s/%s", dir, e->d_name);
+            unlink(path);
+            free(path);
+        }
+    if (d)
+        closedir(d);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    empty_dir(NULL);
+    return rmdir(dir);
+}
+
+static int count_files(const char *part)
+{
+    DIR *d = opendir(dir);
+    struct dirent *e;
+    int n = 0;
+    while (d && (e = readdir(d)))
+        n += strstr(e->d_name, part) != NULL;
+    closedir(d);
+    return n;
+}
+
+static struct session *new_session(enum session_journal kind, int threads)
+{
+    struct session_opts o = {.threads = threads,
+                             .tries = 30,
+                             .vocab_path = vocab,
+                             .segdb_path = db,
+                             .journal = kind,
+                             .journal_path = journal};
+    return session_new(&o);
+}
+
+static struct session *opened(enum session_journal kind, enum session_recover mode)
+{
+    struct err err = {0};
+    struct session *s = new_session(kind, 2);
+    ok(session_open(s, MODEL, mode, &err), &err);
+    return s;
+}
+
+/* A segment with an accepted candidate that changes the network; its id into buf. */
+static int find_edit(struct session *s, char *buf, size_t size)
+{
+    struct err err = {0};
+    for (int k = 0; k < session_n_segments(s); k++) {
+        if (!session_segment(s, k)->ok)
+            continue;
+        ok(session_select(s, k, &err), &err);
+        ok(session_wait(s, &err), &err);
+        for (int i = 0; i < session_n_candidates(s); i++) {
+            const struct session_candidate *c = session_candidate(s, i);
+            if (c->record && c->hash != session_version(s, session_cursor(s))->hash) {
+                snprintf(buf, size, "%s", c->id);
+                return k;
+            }
+        }
+    }
+    fail_msg("no segment of the test model has a real replacement");
+    return -1;
+}
+
+static char edit_id[24];
+static int edit_k = -1;
+
+static void need_edit(void)
+{
+    if (edit_k >= 0)
+        return;
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    edit_k = find_edit(s, edit_id, sizeof edit_id);
+    session_free(s);
+}
+
+static uint64_t here(const struct session *s)
+{
+    return session_version(s, session_cursor(s))->hash;
+}
+
+static void say(struct session *s, const char *line)
+{
+    struct err err = {0};
+    struct str out = {0};
+    ok(session_command(s, line, 0, &out, &err), &err);
+    str_done(&out);
+}
+
+static enum status refuse(struct session *s, const char *line, struct err *err)
+{
+    struct str out = {0};
+    *err = (struct err){0};
+    enum status st = session_command(s, line, 0, &out, err);
+    str_done(&out);
+    return st;
+}
+
+/* ---- models ---- */
+
+static void opens_what_a_spec_names(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct graph *g = NULL, *h = NULL;
+    ok(model_open(MODEL, NULL, &g, &err), &err);
+    char *path = x_asprintf("%s/model.onnx", dir);
+    ok(model_write(g, NULL, path, &err), &err);
+    ok(model_open(path, NULL, &h, &err), &err);
+    assert_true(graph_hash(g) == graph_hash(h));
+    uint64_t a, b;
+    ok(model_hash(path, h, &a, &err), &err);
+    ok(model_hash(MODEL, g, &b, &err), &err);
+    assert_true(b == graph_hash(g));
+    assert_true(a != b);
+    graph_unref(h);
+    graph_unref(g);
+    free(path);
+    assert_int_equal(model_open("zoo:nothing", NULL, &g, &err), ST_USAGE);
+    err = (struct err){0};
+    assert_int_equal(model_open("no/such/file.onnx", NULL, &g, &err), ST_IO);
+    assert_string_equal(err.file, "no/such/file.onnx");
+}
+
+static void fixes_an_input_shape(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct graph *g;
+    struct model_opts o = {.input_shape = "2x3x48x48"};
+    ok(model_open(MODEL, &o, &g, &err), &err);
+    int n;
+    const struct ttype *t = &graph_node(g, graph_inputs(g, &n)[0])->out[0].type;
+    assert_int_equal(t->dim[0], 2);
+    assert_int_equal(t->dim[3], 48);
+    graph_unref(g);
+    static const char *const bad[] = {"2x3x48x",    "x", "nosuch=1x3x32x32",
+                                      "1x-3x32x32", "",  "1x3x32x32x1x1x1x1x1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        o.input_shape = bad[i];
+        assert_int_equal(model_open(MODEL, &o, &g, &err), ST_USAGE);
+    }
+}
+
+/* ---- the journal by itself ---- */
+
+static void write_text(const char *text)
+{
+    struct err err = {0};
+    ok(file_write(journal, text, strlen(text), &err), &err);
+}
+
+static char *read_text(const char *path)
+{
+    unsigned char *data;
+    size_t n;
+    struct err err = {0};
+    ok(file_read(path, 1 << 24, &data, &n, &err), &err);
+    return (char *)data;
+}
+
+static void make_journal(int records)
+{
+    struct err err = {0};
+    struct journal *j;
+    struct journal_header h = {1, 2, 3, 4, 5, (char *)(uintptr_t) "a model"};
+    unlink(journal);
+    ok(journal_open(&j, journal, &err), &err);
+    ok(journal_begin(j, &h, &err), &err);
+    for (int i = 0; i < records; i++)
+        ok(journal_append(j, i % 2 ? "undo" : "replace 3 s12", (uint64_t)i, (uint64_t)i + 1, &err),
+           &err);
+    journal_close(j, false);
+}
+
+static enum status read_journal(struct journal_text *t, struct err *err)
+{
+    struct journal *j;
+    ok(journal_open(&j, journal, err), err);
+    enum status st = journal_read(j, t, err);
+    journal_close(j, false);
+    return st;
+}
+
+static void journal_round_trip(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct journal_text t = {0};
+    make_journal(3);
+    ok(read_journal(&t, &err), &err);
+    assert_int_equal(t.record.n, 3);
+    assert_string_equal(t.head.spec, "a model");
+    assert_int_equal(t.head.seed, 5);
+    assert_string_equal(t.record.at[0].command, "replace 3 s12");
+    assert_int_equal(t.record.at[2].after, 3);
+    assert_int_equal(t.record.at[2].line, 9);
+    journal_text_done(&t);
+}
+
+/* Cut at every byte: all whole records before the cut are there, and writing goes on after them. */
+static void journal_torn_anywhere(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    make_journal(3);
+    char *text = read_text(journal);
+    size_t n = strlen(text);
+    for (size_t cut = 0; cut <= n; cut++) {
+        int lines = 0;
+        for (size_t i = 0; i < cut; i++)
+            lines += text[i] == '\n';
+        char *part = x_strndup(text, cut);
+        write_text(part);
+        free(part);
+        struct journal_text t = {0};
+        ok(read_journal(&t, &err), &err);
+        assert_int_equal(t.record.n, lines > 6 ? lines - 6 : 0);
+        assert_int_equal(t.empty, lines < 6);
+        if (!t.empty) {
+            struct journal *j;
+            struct journal_text again = {0};
+            ok(journal_open(&j, journal, &err), &err);
+            ok(journal_resume(j, &t, &err), &err);
+            ok(journal_append(j, "redo", 7, 8, &err), &err);
+            journal_close(j, false);
+            ok(read_journal(&again, &err), &err);
+            assert_int_equal(again.record.n, t.record.n + 1);
+            assert_string_equal(again.record.at[t.record.n].command, "redo");
+            journal_text_done(&again);
+        }
+        journal_text_done(&t);
+    }
+    free(text);
+}
+
+static void journal_damage_is_named(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct journal_text t = {0};
+    make_journal(3);
+    char *text = read_text(journal);
+    *strstr(text, "s12") = 'S'; /* in line 7, the first record */
+    write_text(text);
+    assert_int_equal(read_journal(&t, &err), ST_MODEL);
+    assert_non_null(strstr(err.msg, "line 7"));
+    free(text);
+    write_text("dear diary\n");
+    assert_int_equal(read_journal(&t, &err), ST_IO);
+    write_text("autogo-journal 99\nmodel x\n");
+    assert_int_equal(read_journal(&t, &err), ST_UNSUPPORTED);
+}
+
+static void journal_is_locked_and_set_aside(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct journal *a, *b;
+    empty_dir("journal");
+    make_journal(1);
+    ok(journal_open(&a, journal, &err), &err);
+    assert_int_equal(journal_open(&b, journal, &err), ST_NO);
+    ok(journal_set_aside(a, &err), &err);
+    assert_int_equal(journal_open(&b, journal, &err), ST_NO);
+    journal_close(a, true);
+    ok(journal_open(&b, journal, &err), &err);
+    journal_close(b, true);
+    assert_int_equal(count_files(".old"), 1);
+    empty_dir("journal");
+}
+
+/* ---- candidates ---- */
+
+/* All candidates and refusals of segment k as text. */
+static char *list(struct session *s, int k)
+{
+    struct err err = {0};
+    struct str b = {0};
+    ok(session_select(s, k, &err), &err);
+    ok(session_wait(s, &err), &err);
+    for (int i = 0; i < session_n_candidates(s); i++) {
+        const struct session_candidate *c = session_candidate(s, i);
+        str_addf(&b, "%s %" PRId64 " %016" PRIx64 "\n", c->id, c->delta_flops_paper, c->hash);
+    }
+    for (int i = 0; i < session_n_refused(s); i++)
+        str_addf(&b, "%s: %s\n", session_refused(s, i)->id, session_refused(s, i)->reason);
+    return str_take(&b);
+}
+
+static void candidates_do_not_depend_on_threads(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct session *s[2] = {new_session(SESSION_JOURNAL_OFF, 1),
+                            new_session(SESSION_JOURNAL_OFF, 4)};
+    for (int i = 0; i < 2; i++)
+        ok(session_open(s[i], MODEL, SESSION_ASK, &err), &err);
+    int n = session_n_segments(s[0]), looked = 0;
+    assert_true(n > 3);
+    for (int k = 0; k < n && looked < 6; k++) {
+        if (!session_segment(s[0], k)->ok)
+            continue;
+        looked++;
+        char *a = list(s[0], k), *b = list(s[1], k);
+        assert_string_equal(a, b);
+        assert_non_null(strstr(a, "self 0 "));
+        free(a);
+        free(b);
+    }
+    assert_true(looked > 0);
+    session_free(s[0]);
+    session_free(s[1]);
+}
+
+static void candidates_are_ranked(void **state)
+{
+    (void)state;
+    need_edit();
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    free(list(s, edit_k));
+    int done, total;
+    session_progress(s, &done, &total);
+    assert_int_equal(done, total);
+    assert_int_equal(total, session_n_candidates(s) + session_n_refused(s));
+    for (int i = 1; i < session_n_candidates(s); i++) {
+        const struct session_candidate *a = session_candidate(s, i - 1),
+                                       *b = session_candidate(s, i);
+        assert_true(a->delta_flops_paper < b->delta_flops_paper ||
+                    (a->delta_flops_paper == b->delta_flops_paper && a->record < b->record));
+    }
+    assert_true(session_rank(s, edit_id) >= 0);
+    say(s, "reject self");
+    assert_int_equal(session_rank(s, "self"), -1);
+    session_free(s);
+}
+
+static void selecting_again_drops_the_old_jobs(void **state)
+{
+    (void)state;
+    need_edit();
+    struct err err = {0};
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    char *calm = list(s, edit_k);
+    for (int k = 0; k < session_n_segments(s); k++)
+        ok(session_select(s, k, &err), &err);
+    char *after = list(s, edit_k);
+    assert_string_equal(calm, after);
+    free(calm);
+    free(after);
+    ok(session_select(s, edit_k, &err), &err);
+    session_free(s); /* with jobs under way */
+}
+
+static void self_gives_the_same_network(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    uint64_t before = here(s);
+    int tried = 0;
+    for (int k = 0; k < session_n_segments(s); k++)
+        if (session_segment(s, k)->ok) {
+            ok(session_replace(s, k, "self", NULL, 0, &err), &err);
+            assert_true(here(s) == before);
+            tried++;
+        }
+    assert_true(tried > 0);
+    assert_int_equal(session_n_versions(s), tried + 1);
+    session_free(s);
+}
+
+/* A convolution of a candidate's fragment that its output does not fix. */
+static int32_t inner_conv(const struct graph *f)
+{
+    for (int i = 0; i < graph_n_nodes(f); i++) {
+        int32_t id = graph_topo(f)[i];
+        if (graph_node(f, id)->op == OP_CONV)
+            return id;
+    }
+    return -1;
+}
+
+static void pins_are_solved_and_released(void **state)
+{
+    (void)state;
+    need_edit();
+    struct err err = {0};
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    int pinned = 0, refused = 0;
+    for (int k = 0; k < session_n_segments(s) && pinned + refused < 4; k++) {
+        if (!session_segment(s, k)->ok)
+            continue;
+        free(list(s, k));
+        for (int i = 0; i < session_n_candidates(s) && pinned + refused < 4; i++) {
+            ok(session_preview(s, i, &err), &err);
+            const struct session_candidate *c = session_previewed(s);
+            int32_t node = inner_conv(c->fragment);
+            if (node < 0)
+                continue;
+            uint64_t before = c->hash;
+            ok(session_repair_pin(s, node, 24, &err), &err);
+            assert_true(session_preview_busy(s));
+            assert_int_equal(session_apply(s, &err), ST_NO);
+            ok(session_wait(s, &err), &err);
+            assert_false(session_preview_busy(s));
+            c = session_previewed(s);
+            if (c->accepted) {
+                const struct graph *f = c->result->plan.fragment;
+                assert_int_equal(graph_node(f, node)->out[0].type.dim[1], 24);
+                pinned++;
+            } else {
+                assert_true(c->reason[0] != '\0');
+                assert_int_equal(session_apply(s, &err), ST_NO);
+                refused++;
+            }
+            ok(session_unpin_all(s, &err), &err);
+            ok(session_wait(s, &err), &err);
+            assert_true(session_previewed(s)->hash == before);
+        }
+    }
+    assert_true(pinned + refused > 0);
+    session_free(s);
+}
+
+/* ---- versions ---- */
+
+static void undo_tree(void **state)
+{
+    (void)state;
+    need_edit();
+    struct err err = {0};
+    char line[64];
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    uint64_t first = here(s);
+    assert_int_equal(session_undo(s, &err), ST_NO);
+    assert_int_equal(session_redo(s, &err), ST_NO);
+    snprintf(line, sizeof line, "replace %d %s", edit_k, edit_id);
+    say(s, line); /* 1 */
+    uint64_t edited = here(s);
+    assert_true(edited != first);
+    say(s, "undo");
+    assert_true(here(s) == first);
+    snprintf(line, sizeof line, "replace %d self", edit_k);
+    say(s, line); /* 2, beside 1 */
+    assert_int_equal(session_version(s, 2)->parent, 0);
+    assert_true(here(s) == first);
+    say(s, "undo");
+    say(s, "redo"); /* the branch taken last */
+    assert_int_equal(session_cursor(s), 2);
+    say(s, "goto 1"); /* the other one is still there */
+    assert_true(here(s) == edited);
+    say(s, "undo");
+    say(s, "redo"); /* and is now the one taken last */
+    assert_int_equal(session_cursor(s), 1);
+    assert_int_equal(session_goto(s, 3, &err), ST_USAGE);
+    struct graph_diff d;
+    ok(session_diff(s, 0, 2, &d, &err), &err);
+    assert_int_equal(d.n_added, d.n_removed);
+    graph_diff_done(&d);
+    session_free(s);
+}
+
+static void outside_of_the_segment_nothing_moves(void **state)
+{
+    (void)state;
+    need_edit();
+    struct err err = {0};
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    struct graph *before = graph_ref(session_graph(s));
+    const int *of = session_segment_of(s);
+    bool *inside = x_calloc((size_t)graph_n_slots(before), 1);
+    for (int i = 0; i < graph_n_slots(before); i++)
+        inside[i] = of[i] == edit_k;
+    ok(session_replace(s, edit_k, edit_id, NULL, 0, &err), &err);
+    const struct graph *after = session_graph(s);
+    for (int i = 0; i < graph_n_slots(before); i++) {
+        const struct node *n = graph_node(before, i);
+        if (!n)
+            continue;
+        if (inside[i])
+            assert_null(graph_node(after, i));
+        else
+            assert_string_equal(n->name, graph_node(after, i)->name);
+    }
+    free(inside);
+    graph_unref(before);
+    session_free(s);
+}
+
+/* ---- recovery ---- */
+
+/* Does `lines` in a child that dies without any farewell. */
+static void crash_after(const char *const *lines, int n)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct err err = {0};
+        struct str out = {0};
+        struct session *s = new_session(SESSION_JOURNAL_FILE, 1);
+        bool good = session_open(s, MODEL, SESSION_FRESH, &err) == ST_OK;
+        for (int i = 0; i < n && good; i++)
+            good = session_command(s, lines[i], 0, &out, &err) == ST_OK;
+        _exit(good ? 0 : 1);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+}
+
+static void recovers_the_whole_tree(void **state)
+{
+    (void)state;
+    need_edit();
+    struct err err = {0};
+    char edit[64], self[64];
+    snprintf(edit, sizeof edit, "replace %d %s", edit_k, edit_id);
+    snprintf(self, sizeof self, "replace %d self", edit_k);
+    const char *lines[] = {edit, "undo", self, "reject s1", "goto 1", "undo", "redo"};
+    empty_dir("journal");
+    crash_after(lines, 7);
+    struct session *s = opened(SESSION_JOURNAL_FILE, SESSION_ASK);
+    const struct session_pending *p = session_pending(s);
+    assert_non_null(p);
+    assert_int_equal(p->edits, 7);
+    assert_false(p->closed);
+    assert_false(p->changed);
+    assert_int_equal(refuse(s, "undo", &err), ST_USAGE); /* the question comes first */
+    assert_int_equal(refuse(s, self, &err), ST_USAGE);
+    say(s, "recover");
+    assert_null(session_pending(s));
+    assert_int_equal(session_n_versions(s), 3);
+    assert_int_equal(session_cursor(s), 1);
+    assert_int_equal(session_version(s, 2)->parent, 0);
+    assert_string_equal(session_version(s, 1)->command, edit);
+    say(s, "undo");
+    session_free(s); /* by quit this time */
+    s = opened(SESSION_JOURNAL_FILE, SESSION_ASK);
+    assert_true(session_pending(s)->closed);
+    assert_int_equal(session_pending(s)->edits, 8);
+    say(s, "fresh");
+    assert_int_equal(session_n_versions(s), 1);
+    session_free(s);
+    assert_int_equal(count_files(".old"), 1);
+    assert_int_equal(count_files("session.journal"), 1); /* the empty new one is gone */
+    empty_dir("journal");
+}
+
+static void replay_stops_where_hashes_differ(void **state)
+{
+    (void)state;
+    need_edit();
+    struct err err = {0};
+    char edit[64];
+    snprintf(edit, sizeof edit, "replace %d %s", edit_k, edit_id);
+    const char *lines[] = {edit};
+    empty_dir("journal");
+    crash_after(lines, 1);
+    struct journal *j;
+    struct journal_text t = {0};
+    ok(journal_open(&j, journal, &err), &err);
+    ok(journal_read(j, &t, &err), &err);
+    ok(journal_resume(j, &t, &err), &err);
+    uint64_t at = t.record.at[0].after;
+    ok(journal_append(j, "undo", at, at + 1, &err), &err); /* line 8: not where undo leads */
+    journal_close(j, false);
+    journal_text_done(&t);
+    struct session *s = new_session(SESSION_JOURNAL_FILE, 1);
+    assert_int_equal(session_open(s, MODEL, SESSION_RECOVER, &err), ST_NO);
+    assert_non_null(strstr(err.msg, "line 8"));
+    assert_int_equal(session_n_versions(s), 2); /* what was right is there, and goes on */
+    assert_true(here(s) == at);
+    assert_int_equal(count_files(".old"), 1);
+    say(s, "undo");
+    session_free(s);
+    s = opened(SESSION_JOURNAL_FILE, SESSION_RECOVER);
+    assert_int_equal(session_n_versions(s), 2);
+    assert_int_equal(session_cursor(s), 0);
+    session_free(s);
+    empty_dir("journal");
+}
+
+static void another_model_is_not_replayed(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    make_journal(2);
+    struct session *s = opened(SESSION_JOURNAL_FILE, SESSION_ASK);
+    assert_true(session_pending(s)->changed);
+    assert_int_equal(session_recover(s, SESSION_RECOVER, &err), ST_NO);
+    assert_non_null(session_pending(s));
+    ok(session_recover(s, SESSION_FRESH, &err), &err);
+    session_free(s);
+    assert_int_equal(count_files(".old"), 1);
+    empty_dir("journal");
+}
+
+static void a_second_process_has_its_own_journal(void **state)
+{
+    (void)state;
+    char *home = x_asprintf("%s/home", dir);
+    mkdir(home, 0700);
+    char *full = realpath(home, NULL);
+    setenv("XDG_STATE_HOME", full, 1);
+    struct session *a = opened(SESSION_JOURNAL_DEFAULT, SESSION_ASK);
+    struct session *b = opened(SESSION_JOURNAL_DEFAULT, SESSION_ASK);
+    assert_string_not_equal(session_journal_path(a), session_journal_path(b));
+    assert_null(session_notice(a));
+    assert_non_null(strstr(session_notice(b), "another autogo"));
+    session_free(b);
+    session_free(a);
+    /* without a place for it there is a notice and no journal */
+    char *sub = x_asprintf("%s/autogo/sessions", home), *up = x_asprintf("%s/autogo", home);
+    assert_int_equal(rmdir(sub), 0);
+    struct err err = {0};
+    ok(file_write(sub, "x", 1, &err), &err);
+    a = opened(SESSION_JOURNAL_DEFAULT, SESSION_ASK);
+    assert_string_equal(session_journal_path(a), "");
+    assert_non_null(strstr(session_notice(a), "will not survive"));
+    session_free(a);
+    unsetenv("XDG_STATE_HOME");
+    unlink(sub);
+    rmdir(up);
+    rmdir(home);
+    free(sub);
+    free(up);
+    free(full);
+    free(home);
+}
+
+/* A record that cannot be written is an edit that does not happen. */
+static void a_full_disk_refuses_the_edit(void **state)
+{
+    (void)state;
+    need_edit();
+    empty_dir("journal");
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct err err = {0};
+        struct stat st;
+        struct session *s = new_session(SESSION_JOURNAL_FILE, 1);
+        if (session_open(s, MODEL, SESSION_FRESH, &err) != ST_OK || stat(journal, &st) < 0)
+            _exit(1);
+        struct rlimit lim = {(rlim_t)st.st_size + 20, (rlim_t)st.st_size + 20};
+        signal(SIGXFSZ, SIG_IGN);
+        setrlimit(RLIMIT_FSIZE, &lim);
+        if (session_replace(s, edit_k, "self", NULL, 0, &err) != ST_IO)
+            _exit(2);
+        struct stat now;
+        _exit(session_n_versions(s) == 1 && stat(journal, &now) == 0 && now.st_size == st.st_size
+                  ? 0
+                  : 3);
+    }
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+    empty_dir("journal");
+}
+
+/* ---- kill -9 ---- */
+
+/* Edits for ever; after each one tells how many versions there are, and the hash. */
+static void edit_for_ever(int fd)
+{
+    struct err err = {0};
+    struct session *s = new_session(SESSION_JOURNAL_FILE, 1);
+    if (session_open(s, MODEL, SESSION_FRESH, &err) != ST_OK)
+        _exit(1);
+    for (int i = 0;; i++) {
+        enum status st = i % 3 == 0   ? session_replace(s, edit_k, edit_id, NULL, 0, &err)
+                         : i % 3 == 1 ? session_undo(s, &err)
+                                      : session_replace(s, edit_k, "self", NULL, 0, &err);
+        if (st == ST_OK && i % 3 == 2)
+            st = session_undo(s, &err);
+        uint64_t told[3] = {(uint64_t)session_n_versions(s), (uint64_t)session_cursor(s), here(s)};
+        if (st != ST_OK || write(fd, told, sizeof told) != sizeof told)
+            _exit(1);
+    }
+}
+
+static void survives_kill_9(void **state)
+{
+    (void)state;
+    need_edit();
+    unsigned random = 12345;
+    int in_flight = 0;
+    for (int round = 0; round < 100; round++) {
+        int fd[2];
+        empty_dir("journal");
+        assert_int_equal(pipe(fd), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+            close(fd[0]);
+            edit_for_ever(fd[1]);
+        }
+        close(fd[1]);
+        uint64_t told[3], last[3] = {1, 0, 0};
+        if (round % 10) /* some die while they open */
+            assert_int_equal(read(fd[0], last, sizeof last), sizeof last);
+        random = random * 1103515245 + 12345;
+        usleep(random >> 16 & 8191);
+        kill(pid, SIGKILL);
+        int status;
+        waitpid(pid, &status, 0);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        while (read(fd[0], told, sizeof told) == sizeof told)
+            memcpy(last, told, sizeof last);
+        close(fd[0]);
+        struct session *s = opened(SESSION_JOURNAL_FILE, SESSION_RECOVER);
+        /* at least what was shown, at most the one edit under way (which may be two records) */
+        uint64_t n = (uint64_t)session_n_versions(s);
+        assert_in_range(n, last[0], last[0] + 1);
+        if (last[2])
+            assert_true(session_version(s, (int)last[1])->hash == last[2]);
+        in_flight += n != last[0];
+        session_free(s);
+    }
+    assert_true(in_flight < 100);
+    empty_dir("journal");
+}
+
+/* ---- the command language ---- */
+
+static void commands_check_their_arguments(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "frobnicate", "undo 3",      "segment",    "segment x",    "segment 99999", "goto -1",
+        "goto",       "open",        "open a b",   "export",       "pin 3",         "apply 1 2",
+        "replace 0",  "replace 0 x", "reject x y", "help nothing", "open \"x",      "candidates 0"};
+    struct err err;
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        enum status st = refuse(s, bad[i], &err);
+        if (st != ST_USAGE)
+            fail_msg("'%s' gave %d (%s)", bad[i], st, err.msg);
+        assert_true(err.msg[0] != '\0');
+    }
+    say(s, "");
+    say(s, "   # a remark");
+    say(s, "help");
+    say(s, "info");
+    say(s, "segments");
+    say(s, "history");
+    assert_int_equal(refuse(s, "apply", &err), ST_NO);
+    assert_int_equal(refuse(s, "export /tmp/x.doc", &err), ST_USAGE);
+    assert_false(session_quit_asked(s));
+    say(s, "quit");
+    assert_true(session_quit_asked(s));
+    session_free(s);
+}
+
+static void commands_without_a_model(void **state)
+{
+    (void)state;
+    struct err err;
+    struct session *s = new_session(SESSION_JOURNAL_OFF, 1);
+    int n;
+    const struct session_word *w = session_words(&n);
+    for (int i = 0; i < n; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "%s%s", w[i].name,
+                 w[i].args[0] && w[i].args[0] != '[' ? " 0 0" : "");
+        if (strcmp(w[i].name, "help") == 0 || strcmp(w[i].name, "quit") == 0)
+            continue;
+        enum status st = refuse(s, line, &err);
+        assert_int_not_equal(st, ST_OK);
+    }
+    assert_int_equal(refuse(s, "open no.such.file", &err), ST_IO);
+    assert_false(session_is_open(s));
+    session_free(s);
+}
+
+static void a_failing_open_keeps_the_model(void **state)
+{
+    (void)state;
+    struct err err;
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    uint64_t hash = here(s);
+    assert_int_equal(refuse(s, "open no.such.file", &err), ST_IO);
+    assert_true(session_is_open(s));
+    assert_string_equal(session_spec(s), MODEL);
+    assert_true(here(s) == hash);
+    session_free(s);
+}
+
+static void a_script_goes_the_whole_way(void **state)
+{
+    (void)state;
+    need_edit();
+    char line[160];
+    struct err err = {0};
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    snprintf(line, sizeof line, "segment %d", edit_k);
+    say(s, line);
+    say(s, "candidates 5");
+    snprintf(line, sizeof line, "show %s", edit_id);
+    say(s, line);
+    say(s, "apply");
+    assert_int_equal(session_cursor(s), 1);
+    say(s, "diff");
+    snprintf(line, sizeof line, "export %s/out.onnx", dir);
+    say(s, line);
+    struct graph *g;
+    snprintf(line, sizeof line, "%s/out.onnx", dir);
+    ok(model_open(line, NULL, &g, &err), &err);
+    assert_true(graph_hash(g) == here(s));
+    graph_unref(g);
+    session_free(s);
+}
+
+static void layouts_come_back(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    const struct graph *g = session_graph(s);
+    bool *keep = x_calloc((size_t)graph_n_slots(g), sizeof *keep);
+    for (int i = 0; i < 5; i++)
+        keep[graph_topo(g)[i]] = true;
+    uint64_t key;
+    const char *why;
+    session_request_layout(s, SESSION_LAYOUT_MAIN, g, NULL, 1); /* overtaken */
+    session_request_layout(s, SESSION_LAYOUT_MAIN, g, keep, 2);
+    ok(session_wait(s, &err), &err);
+    const struct dot_layout *l = session_layout(s, SESSION_LAYOUT_MAIN, &key, &why);
+    if (!l)
+        fail_msg("no layout: %s", why ? why : "?");
+    assert_int_equal(key, 2);
+    assert_int_equal(l->n_box, 5);
+    free(keep);
+    session_free(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opens_what_a_spec_names),
+        cmocka_unit_test(fixes_an_input_shape),
+        cmocka_unit_test(journal_round_trip),
+        cmocka_unit_test(journal_torn_anywhere),
+        cmocka_unit_test(journal_damage_is_named),
+        cmocka_unit_test(journal_is_locked_and_set_aside),
+        cmocka_unit_test(candidates_do_not_depend_on_threads),
+        cmocka_unit_test(candidates_are_ranked),
+        cmocka_unit_test(selecting_again_drops_the_old_jobs),
+        cmocka_unit_test(self_gives_the_same_network),
+        cmocka_unit_test(pins_are_solved_and_released),
+        cmocka_unit_test(undo_tree),
+        cmocka_unit_test(outside_of_the_segment_nothing_moves),
+        cmocka_unit_test(recovers_the_whole_tree),
+        cmocka_unit_test(replay_stops_where_hashes_differ),
+        cmocka_unit_test(another_model_is_not_replayed),
+        cmocka_unit_test(a_second_process_has_its_own_journal),
+        cmocka_unit_test(a_full_disk_refuses_the_edit),
+        cmocka_unit_test(survives_kill_9),
+        cmocka_unit_test(commands_check_their_arguments),
+        cmocka_unit_test(commands_without_a_model),
+        cmocka_unit_test(a_failing_open_keeps_the_model),
+        cmocka_unit_test(a_script_goes_the_whole_way),
+        cmocka_unit_test(layouts_come_back),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
