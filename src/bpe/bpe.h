@@ -5,8 +5,8 @@
  * segmentations. CANONICAL is the default: depth-first by branch so that pieces stay on a branch,
  * cut into words at the ends of blocks (so that few tensors cross a boundary); order-free
  * neighbour classes, kernel height and width, stride and group class; unknown kernels fall back to
- * the nearest class; every piece is split until it is connected and convex, and
- * small ones join a neighbour.
+ * the nearest class; every piece is split until it is connected and convex, and small ones join a
+ * neighbour of their block.
  * A vocabulary is immutable once made and may be shared by threads. */
 #ifndef BPE_BPE_H
 #define BPE_BPE_H

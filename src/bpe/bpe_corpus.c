@@ -98,19 +98,20 @@ enum status bpe_corpus_add(struct bpe_corpus *c, const struct graph *g, struct e
     bool *word_end = x_calloc((size_t)n + 1, sizeof *word_end);
     struct str s = {0};
     int32_t *order = NULL;
+    struct canon_key *key = NULL;
     const int32_t *at = graph_topo(g);
     if (c->mode == BPE_CANONICAL) {
         at = order = x_calloc((size_t)n + 1, sizeof *order);
-        canon_order(g, order, word_end);
+        key = x_calloc((size_t)n + 1, sizeof *key);
+        canon_order(g, order, word_end, key);
     }
     enum status st = ST_OK;
     for (int i = 0; i < n && st == ST_OK; i++) {
         bool barrier = false;
         str_clear(&s);
         if (c->mode == BPE_CANONICAL) {
-            struct canon_key k = canon_key_of(g, at[i]);
-            barrier = canon_key_barrier(&k);
-            canon_key_text(&k, &s);
+            barrier = canon_key_barrier(&key[i]);
+            canon_key_text(&key[i], &s);
         } else {
             refer_token(g, at[i], &s);
         }
@@ -123,6 +124,7 @@ enum status bpe_corpus_add(struct bpe_corpus *c, const struct graph *g, struct e
     free(ids);
     free(word_end);
     free(order);
+    free(key);
     str_done(&s);
     return st;
 }

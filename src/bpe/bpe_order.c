@@ -28,7 +28,7 @@ enum {
 
 struct branch {
     int height;
-    uint64_t key, down, full;
+    uint64_t key, down, full; /* down and full only when the former are equal */
     int32_t id;
 };
 
@@ -36,31 +36,24 @@ struct walk {
     const struct graph *g;
     int32_t *order;
     int n_order;
-    int *wait;      /* input ports of each slot still to come */
-    int *height;    /* longest way to a sink */
-    uint64_t *down; /* class hash of what follows */
-    uint64_t *full; /* graph_node_hashes, made when first needed */
+    struct canon_key *key; /* of each slot */
+    int *wait;             /* input ports of each slot still to come */
+    int *height;           /* longest way to a sink */
+    uint64_t *down;        /* class hash of what follows, made when first needed */
+    uint64_t *full;        /* graph_node_hashes, made when first needed */
     VEC(int32_t) stack;
     VEC(struct branch) ready;
 };
 
-static int branch_cmp_cheap(const struct branch *a, const struct branch *b)
+static int branch_cmp(const void *pa, const void *pb)
 {
+    const struct branch *a = pa, *b = pb;
     if (a->height != b->height)
         return a->height < b->height ? -1 : 1;
     if (a->key != b->key)
         return a->key < b->key ? -1 : 1;
     if (a->down != b->down)
         return a->down < b->down ? -1 : 1;
-    return 0;
-}
-
-static int branch_cmp(const void *pa, const void *pb)
-{
-    const struct branch *a = pa, *b = pb;
-    int c = branch_cmp_cheap(a, b);
-    if (c)
-        return c;
     if (a->full != b->full)
         return a->full < b->full ? -1 : 1;
     return (a->id > b->id) - (a->id < b->id);
@@ -69,11 +62,8 @@ static int branch_cmp(const void *pa, const void *pb)
 static void prepare(struct walk *w)
 {
     const struct graph *g = w->g;
-    int n = graph_n_nodes(g);
     const int32_t *topo = graph_topo(g);
-    uint64_t *base = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *base);
-    uint64_t *next = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *next);
-    for (int i = n - 1; i >= 0; i--) {
+    for (int i = graph_n_nodes(g) - 1; i >= 0; i--) {
         int32_t id = topo[i];
         const struct node *nd = graph_node(g, id);
         for (int p = 0; p < nd->n_in; p++)
@@ -83,11 +73,21 @@ static void prepare(struct walk *w)
         for (int k = 0; k < n_use; k++)
             if (w->height[u[k].node] >= w->height[id])
                 w->height[id] = w->height[u[k].node] + 1;
-        struct canon_key key = canon_key_of(g, id);
-        base[id] = w->down[id] = hash_mix(canon_key_pack(&key));
+        w->key[id] = canon_key_of(g, id);
     }
+}
+
+static void make_down(struct walk *w)
+{
+    const struct graph *g = w->g;
+    const int32_t *topo = graph_topo(g);
+    size_t slots = (size_t)graph_n_slots(g) + 1;
+    uint64_t *base = x_calloc(slots, sizeof *base), *next = x_calloc(slots, sizeof *next);
+    w->down = x_calloc(slots, sizeof *w->down);
+    for (int i = 0; i < graph_n_nodes(g); i++)
+        base[topo[i]] = w->down[topo[i]] = hash_mix(canon_key_pack(&w->key[topo[i]]));
     for (int r = 0; r < ROUNDS; r++) {
-        for (int i = 0; i < n; i++) {
+        for (int i = 0; i < graph_n_nodes(g); i++) {
             int n_use;
             const struct use *u = graph_uses(g, topo[i], &n_use);
             uint64_t sum = 0;
@@ -103,25 +103,39 @@ static void prepare(struct walk *w)
     free(next);
 }
 
+/* Sorts the branches; true when two of them look the same so far. */
+static bool sort_ready(struct walk *w)
+{
+    struct branch *b = w->ready.at;
+    qsort(b, w->ready.n, sizeof *b, branch_cmp);
+    for (size_t i = 1; i < w->ready.n; i++)
+        if (b[i - 1].height == b[i].height && b[i - 1].key == b[i].key &&
+            b[i - 1].down == b[i].down)
+            return true;
+    return false;
+}
+
 /* Puts the nodes in w->ready on the stack, the first to be taken on top. */
 static void push_ready(struct walk *w)
 {
     struct branch *b = w->ready.at;
     size_t n = w->ready.n;
-    if (n > 1) {
-        qsort(b, n, sizeof *b, branch_cmp);
-        bool tie = false;
-        for (size_t i = 1; i < n && !tie; i++)
-            tie = branch_cmp_cheap(&b[i - 1], &b[i]) == 0;
-        if (tie) {
-            if (!w->full) {
-                w->full = x_calloc((size_t)graph_n_slots(w->g) + 1, sizeof *w->full);
-                graph_node_hashes(w->g, w->full);
-            }
-            for (size_t i = 0; i < n; i++)
-                b[i].full = w->full[b[i].id];
-            qsort(b, n, sizeof *b, branch_cmp);
+    bool tie = n > 1 && sort_ready(w);
+    if (tie) {
+        if (!w->down)
+            make_down(w);
+        for (size_t i = 0; i < n; i++)
+            b[i].down = w->down[b[i].id];
+        tie = sort_ready(w);
+    }
+    if (tie) {
+        if (!w->full) {
+            w->full = x_calloc((size_t)graph_n_slots(w->g) + 1, sizeof *w->full);
+            graph_node_hashes(w->g, w->full);
         }
+        for (size_t i = 0; i < n; i++)
+            b[i].full = w->full[b[i].id];
+        sort_ready(w);
     }
     for (size_t i = n; i-- > 0;)
         vec_push(&w->stack, b[i].id);
@@ -130,11 +144,8 @@ static void push_ready(struct walk *w)
 
 static void add_ready(struct walk *w, int32_t id)
 {
-    struct canon_key key = canon_key_of(w->g, id);
-    vec_push(&w->ready, (struct branch){.height = w->height[id],
-                                        .key = canon_key_pack(&key),
-                                        .down = w->down[id],
-                                        .id = id});
+    vec_push(&w->ready, (struct branch){
+                            .height = w->height[id], .key = canon_key_pack(&w->key[id]), .id = id});
 }
 
 static void emit(struct walk *w, int32_t id)
@@ -145,11 +156,6 @@ static void emit(struct walk *w, int32_t id)
     for (int k = 0; k < n_use; k++)
         if (--w->wait[u[k].node] == 0 && graph_node(w->g, u[k].node)->op != OP_OUTPUT)
             add_ready(w, u[k].node);
-}
-
-static bool is_barrier(const struct node *n)
-{
-    return n->op == OP_OPAQUE || n->op == OP_INPUT || n->op == OP_OUTPUT;
 }
 
 /* Position of the last consumer of the node at position i (i itself when there is none). */
@@ -163,7 +169,8 @@ static int last_use(const struct graph *g, int32_t id, const int *pos)
     return last;
 }
 
-static void find_words(const struct graph *g, const int32_t *order, bool *word_end)
+static void find_words(const struct graph *g, const int32_t *order, const struct canon_key *key,
+                       bool *word_end)
 {
     int n = graph_n_nodes(g);
     int *pos = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *pos);
@@ -174,14 +181,13 @@ static void find_words(const struct graph *g, const int32_t *order, bool *word_e
     int start = 0;
     bool join = false;
     for (int i = 0; i < n; i++) {
-        struct canon_key key = canon_key_of(g, order[i]);
-        bool barrier = is_barrier(graph_node(g, order[i]));
-        bool next_barrier = i + 1 == n || is_barrier(graph_node(g, order[i + 1]));
-        join |= key.fan_in > 1;
+        bool barrier = canon_key_barrier(&key[i]);
+        bool next_barrier = i + 1 == n || canon_key_barrier(&key[i + 1]);
+        join |= key[i].fan_in > 1;
         /* Under a longer skip (reach > i) only a closed block counts (a fork that follows a mere
          * chain there is a fork inside the block), and tiny blocks stay together. */
         bool whole = join && i + 1 - start >= MIN_BLOCK;
-        bool block = key.fan_out > 1 && inner <= i && (whole || reach <= i);
+        bool block = key[i].fan_out > 1 && inner <= i && (whole || reach <= i);
         int last = last_use(g, order[i], pos);
         reach = last > reach ? last : reach;
         inner = last > inner ? last : inner;
@@ -195,13 +201,13 @@ static void find_words(const struct graph *g, const int32_t *order, bool *word_e
     free(pos);
 }
 
-void canon_order(const struct graph *g, int32_t *order, bool *word_end)
+void canon_order(const struct graph *g, int32_t *order, bool *word_end, struct canon_key *key)
 {
     size_t slots = (size_t)graph_n_slots(g) + 1;
     struct walk w = {.g = g, .order = order};
+    w.key = x_calloc(slots, sizeof *w.key);
     w.wait = x_calloc(slots, sizeof *w.wait);
     w.height = x_calloc(slots, sizeof *w.height);
-    w.down = x_calloc(slots, sizeof *w.down);
     prepare(&w);
     int n = graph_n_nodes(g), n_in, n_out;
     const int32_t *in = graph_inputs(g, &n_in), *out = graph_outputs(g, &n_out);
@@ -220,7 +226,10 @@ void canon_order(const struct graph *g, int32_t *order, bool *word_end)
     }
     for (int i = 0; i < n_out; i++)
         order[w.n_order++] = out[i];
-    find_words(g, order, word_end);
+    for (int i = 0; i < n; i++)
+        key[i] = w.key[order[i]];
+    find_words(g, order, key, word_end);
+    free(w.key);
     free(w.wait);
     free(w.height);
     free(w.down);

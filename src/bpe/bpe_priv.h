@@ -42,8 +42,8 @@ void refer_token(const struct graph *g, int32_t id, struct str *out);
 /* ---- bpe_order.c ---- */
 
 /* Canonical order of all live nodes into `order` (graph_n_nodes elements): topological,
- * depth-first by branch. word_end[i]: no piece reaches from i to i + 1. */
-void canon_order(const struct graph *g, int32_t *order, bool *word_end);
+ * depth-first by branch. word_end[i]: no piece reaches from i to i + 1. key[i]: of order[i]. */
+void canon_order(const struct graph *g, int32_t *order, bool *word_end, struct canon_key *key);
 
 /* ---- bpe_vocab.c ---- */
 

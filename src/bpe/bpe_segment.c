@@ -103,15 +103,14 @@ static int canon_token(const struct bpe_vocab *v, const struct canon_key *k, str
     return best;
 }
 
-static void tokenise(const struct bpe_vocab *v, const struct graph *g,
+static void tokenise(const struct bpe_vocab *v, const struct graph *g, const struct canon_key *key,
                      const struct bpe_segmentation *s)
 {
     struct u64map cache = {0};
     struct str text = {0};
     for (int i = 0; i < s->n_nodes; i++) {
         if (v->mode == BPE_CANONICAL) {
-            struct canon_key k = canon_key_of(g, s->order[i]);
-            s->token[i] = canon_token(v, &k, &cache);
+            s->token[i] = canon_token(v, &key[i], &cache);
         } else {
             str_clear(&text);
             refer_token(g, s->order[i], &text);
@@ -143,7 +142,8 @@ static void split_piece(const struct graph *g, const struct bpe_segmentation *s,
     for (int i = 1; i <= len; i++)
         best[i] = i, cut[i] = i - 1;
     best[0] = 0;
-    for (int a = 0; a < len; a++) {
+    /* Most pieces are found whole in the first round. */
+    for (int a = 0; a < len && best[len] > 1; a++) {
         int up[BPE_MAX_PIECE], parts = 0;
         for (int b = a; b < len; b++) {
             up[b] = b;
@@ -298,11 +298,13 @@ static void segment(const struct bpe_vocab *v, const struct graph *g, bool join,
     int *len = x_calloc(room, sizeof *len);
     int *pos = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *pos);
     bool *word_end = x_calloc(room, sizeof *word_end);
+    struct canon_key *key = x_calloc(room, sizeof *key);
     if (v->mode == BPE_CANONICAL)
-        canon_order(g, s->order, word_end);
+        canon_order(g, s->order, word_end, key);
     else
         memcpy(s->order, graph_topo(g), (size_t)s->n_nodes * sizeof *s->order);
-    tokenise(v, g, s);
+    tokenise(v, g, key, s);
+    free(key);
     for (int i = 0, start = 0; i < s->n_nodes; i++) {
         pos[s->order[i]] = i;
         if (!word_end[i] && i + 1 < s->n_nodes)

@@ -166,7 +166,7 @@ static const struct cli_option options_candidates[] = {
     {"--top", "-n", "N", "how many to list (20)"},
     {"--tries", NULL, "N", "how many records of the database to try (100)"},
     {"--segments", NULL, "DB", "segment database (the shipped one)"},
-    {"--vocab", NULL, "V", "canonical (default) or a vocabulary file"},
+    {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_candidates = {
@@ -179,7 +179,7 @@ static const struct cli_option options_mutate[] = {
     {"--pin", NULL, "NODE:channels=N", "fix the width of a node of the candidate (repeatable)"},
     {"--output", "-o", "FILE", "where the result goes"},
     {"--segments", NULL, "DB", "segment database (the shipped one)"},
-    {"--vocab", NULL, "V", "canonical (default) or a vocabulary file"},
+    {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_mutate = {"mutate",

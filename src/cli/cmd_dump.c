@@ -141,7 +141,7 @@ static const struct cli_option options[] = {
     {"--segment", "-k", "K", "milp: the segment"},
     {"--with", "-w", "ID", "milp: the candidate"},
     {"--segments", NULL, "DB", "segment database (the shipped one)"},
-    {"--vocab", NULL, "V", "canonical (default) or a vocabulary file"},
+    {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_dump = {

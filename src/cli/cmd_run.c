@@ -99,7 +99,7 @@ static enum status run_script(struct cli *c, struct err *err)
 static const struct cli_option options_run[] = {
     {"--journal", NULL, "FILE", "keep the session's journal in FILE (recover goes on with it)"},
     {"--segments", NULL, "DB", "segment database (the shipped one)"},
-    {"--vocab", NULL, "V", "canonical (default) or a vocabulary file"},
+    {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_run = {
@@ -134,7 +134,7 @@ static const struct cli_option options_ui[] = {
     {"--keys", NULL, "FILE", "feed the keys in FILE"},
     {"--journal", NULL, "FILE", "keep the session's journal in FILE"},
     {"--segments", NULL, "DB", "segment database (the shipped one)"},
-    {"--vocab", NULL, "V", "canonical (default) or a vocabulary file"},
+    {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_ui = {"ui", "[MODEL]", "the workbench", 0, 1, options_ui, run_ui};

@@ -66,7 +66,7 @@ static enum status run(struct cli *c, struct err *err)
 }
 
 static const struct cli_option options[] = {
-    {"--vocab", NULL, "V", "canonical (default), or a vocabulary file (the reference's JSON too)"},
+    {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_segment = {"segment", "MODEL", "cut a network into segments", 1, 1,

@@ -6,7 +6,6 @@
  * arithmetic is that of the operators. */
 #include "mend/mend_priv.h"
 
-
 /* More sizes for one tensor than this come from no network; the tables would grow too large. */
 #define MAX_DOM 4096
 
@@ -50,7 +49,7 @@ int64_t win_stride(const struct mwin *w, int axis, int64_t in, int64_t out)
 
 double win_cost_unit(const struct model *m)
 {
-    return (double)(m->win.n * m->win.n);
+    return m->win.n ? (double)(m->win.n * m->win.n) : 1;
 }
 
 int64_t win_cost(const struct model *m, const struct mwin *w)
@@ -400,7 +399,8 @@ static void reach(struct axis_problem *p, bool keep_strides)
     }
 }
 
-void axis_init(struct axis_problem *p, const struct model *m, int axis, int n_con, bool keep_strides)
+void axis_init(struct axis_problem *p, const struct model *m, int axis, int n_con,
+               bool keep_strides)
 {
     memset(p, 0, sizeof *p);
     p->m = m;

@@ -97,8 +97,9 @@ static void explain(const struct model *m, int axis, int n_con, char *reason)
             reason_set(reason, "%s keeps the %s %lld, but strides can only give %s", who,
                        axis_word[axis], (long long)c->k, str_text(&one));
         else if (sizes_hold(m, axis, n_con - 1, a, c->k))
-            reason_set(reason, "%s needs the %s %lld, which no choice of strides gives together "
-                               "with what the nodes before it need",
+            reason_set(reason,
+                       "%s needs the %s %lld, which no choice of strides gives together "
+                       "with what the nodes before it need",
                        who, axis_word[axis], (long long)c->k);
         else
             reason_set(reason, "%s needs the %s %lld, but strides can only give %s", who,
@@ -107,8 +108,9 @@ static void explain(const struct model *m, int axis, int n_con, char *reason)
     case CON_EQ:
     case CON_BCAST:
         list_sizes(m, axis, n_con - 1, b, &two);
-        reason_set(reason, "%s joins tensors whose %ss cannot be made equal: one can be %s, the "
-                           "other %s",
+        reason_set(reason,
+                   "%s joins tensors whose %ss cannot be made equal: one can be %s, the "
+                   "other %s",
                    who, axis_word[axis], str_text(&one), str_text(&two));
         break;
     default:

@@ -5,6 +5,7 @@
 #include "mend/mend_priv.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* ---- union-find with a fixed width for each root ---- */
@@ -75,8 +76,8 @@ static void explain_tie(const struct model *m, const struct con *a, const struct
                  node_quoted(m->g, depthwise, dw, sizeof dw));
     if (join >= 0)
         reason_set(reason, "%s joins %lld channels (%.60s) and %lld (%.60s), and %.70s",
-                   node_quoted(m->g, join, name, sizeof name), (long long)a->k, wa,
-                   (long long)b->k, wb, between);
+                   node_quoted(m->g, join, name, sizeof name), (long long)a->k, wa, (long long)b->k,
+                   wb, between);
     else
         reason_set(reason, "%.70s needs %lld channels, %.70s needs %lld, and %.80s", wa,
                    (long long)a->k, wb, (long long)b->k, between);
@@ -206,8 +207,7 @@ static void make_classes(struct chan *c, struct merge *u)
         struct chan_class *k = &c->at[c->cls[m->term.at[con->first].v]];
         if (con->kind == CON_DIV) {
             k->mult = lcm64(k->mult, con->k);
-        } else if (!k->known && k->was == 1 &&
-                   k != &c->at[c->cls[m->term.at[con->first + 1].v]]) {
+        } else if (!k->known && k->was == 1 && k != &c->at[c->cls[m->term.at[con->first + 1].v]]) {
             k->fixed = k->known = true;
             k->size = 1;
             k->by = con;
@@ -293,8 +293,9 @@ static void explain_row(const struct chan *c, const struct chan_row *r, char *re
         reason_set(reason, "the parts of %s have %s%lld channels, but together they must have %lld",
                    name, open ? "at least " : "", (long long)plus, (long long)minus);
     else
-        reason_set(reason, "the channels before and after %s (%.24s) do not fit each other: "
-                           "%lld against %lld%s",
+        reason_set(reason,
+                   "the channels before and after %s (%.24s) do not fit each other: "
+                   "%lld against %lld%s",
                    name, node_op_type(n), (long long)plus, (long long)minus,
                    open ? ", and no multiple of its groups or blocks is between" : "");
 }
@@ -345,8 +346,9 @@ static enum solved check_groups(const struct chan *c, char *reason)
             continue;
         if (k->by)
             con_who(m, k->by, who, sizeof who);
-        reason_set(reason, "%s has %lld groups, which do not divide the %lld channels that %.80s "
-                           "needs",
+        reason_set(reason,
+                   "%s has %lld groups, which do not divide the %lld channels that %.80s "
+                   "needs",
                    node_quoted(m->g, con->node, name, sizeof name), (long long)con->k,
                    (long long)k->size, who);
         return SOLVED_NONE;

@@ -20,9 +20,9 @@ struct elim {
     const struct limits *lim;
     struct dom *dom; /* private copy of the headers; sizes are borrowed */
     VEC(struct table) table;
-    VEC(int) order;       /* eliminated classes */
-    VEC(int) bucket;      /* for each of them the tables it was in, -1 between classes */
-    int64_t base;         /* cost of what has no choice */
+    VEC(int) order;  /* eliminated classes */
+    VEC(int) bucket; /* for each of them the tables it was in, -1 between classes */
+    int64_t base;    /* cost of what has no choice */
     bool too_wide;
 };
 

@@ -122,7 +122,8 @@ double win_cost_unit(const struct model *m);
 enum solved axis_solve(const struct model *m, int axis, const struct limits *lim, int64_t *size,
                        double *cost, char *reason);
 
-/* The axis problem after merging equal sizes; axis.c builds it, elim.c solves it, lp.c writes it. */
+/* The axis problem after merging equal sizes; axis.c builds it, elim.c solves it, lp.c writes it.
+ */
 struct dom {
     int n;
     int64_t *at; /* ascending */
@@ -161,9 +162,9 @@ enum solved elim_solve(const struct axis_problem *p, const struct limits *lim, i
 /* ---- chan.c: channels ---- */
 
 struct chan_class {
-    bool fixed;     /* by the boundary, a pin or a node */
-    bool known;     /* fixed, or follows from what is fixed */
-    int64_t size;   /* when known, and after solving */
+    bool fixed;                    /* by the boundary, a pin or a node */
+    bool known;                    /* fixed, or follows from what is fixed */
+    int64_t size;                  /* when known, and after solving */
     int64_t was, want, mult, soft; /* soft: multiple that is kept when possible */
     int64_t used;                  /* the multiple that was kept */
     int weight;
@@ -216,6 +217,8 @@ void lp_row(struct lp *lp, int64_t lo, int64_t hi, const char *fmt, ...)
 /* Adds to the last row. */
 void lp_term(struct lp *lp, int col, int64_t coef);
 void lp_done(struct lp *lp);
+/* Terms of the longest row. */
+size_t lp_longest(const struct lp *lp);
 /* Column of the width of class k: width = mult * column. Adds |width - want| as cost. */
 int lp_width(struct lp *lp, const struct chan_class *k, int index, int64_t mult);
 
@@ -225,7 +228,8 @@ enum status lp_write(const struct lp *lp, const char *path, struct err *err);
 
 /* ---- rebuild.c ---- */
 
-/* The fragment with sizes size[3 * v + axis]; appends to plan->change. Types are not inferred. */
+/* The fragment with sizes size[N_AXES * v + axis]; appends to plan->change, *changed tells whether
+ * any node differs. Inputs are typed, all other types are cleared. */
 enum status rebuild(const struct model *m, const int64_t *size, const struct ttype *need_in,
                     struct mend_plan *plan, struct graph **out, bool *changed, struct err *err);
 

@@ -186,8 +186,8 @@ static void rule_same(struct model *m, int32_t id)
 {
     const struct node *n = graph_node(m->g, id);
     int in, out;
-    if (!live_pair(m, id, &in, &out) || rank_of(m, in) != rank_of(m, out) || n->op == OP_LAYERNORM ||
-        (n->op == OP_PRELU && !node_const(n, 1))) {
+    if (!live_pair(m, id, &in, &out) || rank_of(m, in) != rank_of(m, out) ||
+        n->op == OP_LAYERNORM || (n->op == OP_PRELU && !node_const(n, 1))) {
         keep_node(m, id);
         return;
     }
@@ -425,8 +425,7 @@ static void rule_flatten(struct model *m, int32_t id)
 {
     int in, out;
     int64_t axis = node_int(graph_node(m->g, id), "axis", 1);
-    if (!live_pair(m, id, &in, &out) || axis != 1 ||
-        (rank_of(m, in) == 4 && !flattens(m, in, out)))
+    if (!live_pair(m, id, &in, &out) || axis != 1 || (rank_of(m, in) == 4 && !flattens(m, in, out)))
         keep_node(m, id);
     else if (rank_of(m, in) == 4)
         flat_pair(m, id, in, out);
@@ -549,18 +548,30 @@ static void rule_nothing(struct model *m, int32_t id)
 void model_node(struct model *m, int32_t id)
 {
     static void (*const rule[])(struct model *, int32_t) = {
-        [SHAPE_INPUT] = rule_nothing,   [SHAPE_OUTPUT] = rule_nothing,
-        [SHAPE_SAME] = rule_same,       [SHAPE_CONV] = rule_conv,
-        [SHAPE_CONVT] = rule_conv,      [SHAPE_GEMM] = rule_dense,
-        [SHAPE_MATMUL] = rule_dense,    [SHAPE_NORM] = rule_norm,
-        [SHAPE_BROADCAST] = rule_broadcast, [SHAPE_CONCAT] = rule_concat,
-        [SHAPE_SPLIT] = rule_split,     [SHAPE_SLICE] = rule_slice,
-        [SHAPE_POOL] = rule_pool,       [SHAPE_GLOBAL] = rule_global,
-        [SHAPE_REDUCE] = rule_reduce,   [SHAPE_FLATTEN] = rule_flatten,
-        [SHAPE_RESHAPE] = rule_reshape, [SHAPE_TRANSPOSE] = keep_node,
-        [SHAPE_SQUEEZE] = rule_squeeze, [SHAPE_UNSQUEEZE] = rule_squeeze,
-        [SHAPE_RESIZE] = rule_resize,   [SHAPE_DEPTH] = rule_depth,
-        [SHAPE_PAD] = rule_pad,         [SHAPE_CAST] = rule_same,
+        [SHAPE_INPUT] = rule_nothing,
+        [SHAPE_OUTPUT] = rule_nothing,
+        [SHAPE_SAME] = rule_same,
+        [SHAPE_CONV] = rule_conv,
+        [SHAPE_CONVT] = rule_conv,
+        [SHAPE_GEMM] = rule_dense,
+        [SHAPE_MATMUL] = rule_dense,
+        [SHAPE_NORM] = rule_norm,
+        [SHAPE_BROADCAST] = rule_broadcast,
+        [SHAPE_CONCAT] = rule_concat,
+        [SHAPE_SPLIT] = rule_split,
+        [SHAPE_SLICE] = rule_slice,
+        [SHAPE_POOL] = rule_pool,
+        [SHAPE_GLOBAL] = rule_global,
+        [SHAPE_REDUCE] = rule_reduce,
+        [SHAPE_FLATTEN] = rule_flatten,
+        [SHAPE_RESHAPE] = rule_reshape,
+        [SHAPE_TRANSPOSE] = keep_node,
+        [SHAPE_SQUEEZE] = rule_squeeze,
+        [SHAPE_UNSQUEEZE] = rule_squeeze,
+        [SHAPE_RESIZE] = rule_resize,
+        [SHAPE_DEPTH] = rule_depth,
+        [SHAPE_PAD] = rule_pad,
+        [SHAPE_CAST] = rule_same,
         [SHAPE_DECLARED] = keep_node,
     };
     rule[op_info(graph_node(m->g, id)->op)->shape](m, id);

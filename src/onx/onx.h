@@ -30,7 +30,9 @@ enum status onx_save_bytes(const struct graph *g, unsigned char **bytes, size_t 
                            struct err *err); /* caller frees */
 
 /* libonnx's checker with full strict shape inference over what onx_save would write; ST_MODEL with
- * the first line of its report. Large constants are passed by shape only. */
+ * the first line of its report. Large constants are passed by shape only. A graph that is no longer
+ * as it was read must have passed shape_infer: then, without opaque nodes, the check runs in place
+ * (a few ms); everything else is checked in a child process, which libonnx may crash. */
 enum status onx_check(const struct graph *g, struct err *err);
 enum status onx_check_file(const char *path, struct err *err);
 

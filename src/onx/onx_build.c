@@ -205,8 +205,6 @@ static enum status node_proto(struct onx_builder *c, int32_t id)
                        "brought over",
                        node_label(n), node_op_type(n));
     int n_in = n->n_in - n->n_implicit;
-    while (n_in && n->in[n_in - 1].node == IN_NONE)
-        n_in--;
     Onnx__NodeProto *p = new_node(c, node_op_type(n), n_in + 1, n->n_out);
     for (int i = 0; i < n_in; i++) {
         const struct node_input *in = &n->in[i];

@@ -355,7 +355,7 @@ static void infer(struct onx_loader *l)
     struct onx_origin *o = NULL;
     if (onx_guard(l->origin->model, NULL) == ST_OK &&
         onx_pack(onx_trimmed(&arena, l->origin->model), NULL, &bytes, &size, NULL) == ST_OK &&
-        onx_shim_infer(bytes, size, &typed, &typed_size, msg, sizeof msg) == 0 &&
+        onx_child_infer(bytes, size, &typed, &typed_size, msg, sizeof msg) == 0 &&
         onx_parse(&o, typed, typed_size, NULL) == ST_OK) {
         for (size_t i = 0; i < o->model->graph->n_value_info; i++)
             apply_info(l, o->model->graph->value_info[i], true);

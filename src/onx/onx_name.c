@@ -86,13 +86,15 @@ static const char *tensor_stem(const struct tensor *t, const struct node *user)
     return tensor_name(t)[0] ? tensor_name(t) : node_label(user);
 }
 
-static void name_outputs(struct onx_builder *c)
+static enum status name_outputs(struct onx_builder *c)
 {
     int n;
     const int32_t *ids = graph_outputs(c->g, &n);
     c->output = onx_alloc(c->a, (size_t)n + 1, sizeof *c->output);
     for (int i = 0; i < n; i++) {
         const struct node *o = graph_node(c->g, ids[i]);
+        if (o->n_in != 1 || o->in[0].node == IN_NONE)
+            return err_set(c->err, ST_MODEL, "output '%s' of the graph has no value", o->name);
         const struct node_input *in = &o->in[0];
         const char *want = o->name;
         if (in->tensor) {
@@ -116,6 +118,7 @@ static void name_outputs(struct onx_builder *c)
             *name = c->output[i];
         strmap_put(&c->out_names, c->output[i], i);
     }
+    return ST_OK;
 }
 
 /* The names a subgraph captures are fixed: they stand in its attributes. */
@@ -173,7 +176,7 @@ static void name_values(struct onx_builder *c, int32_t id, const struct node *n)
             continue;
         if (n->out[k].name[0])
             *name = onx_take_name(c, n->out[k].name);
-        else if (k == 0 || is_used(c->g, id, k))
+        else if (is_used(c->g, id, k))
             *name = onx_take_name(c, node_label(n));
         else
             *name = onx_dup(c->a, "");
@@ -194,7 +197,7 @@ enum status onx_give_names(struct onx_builder *c)
         const struct node *n = graph_node(c->g, inputs[i]);
         c->value[inputs[i]][0] = onx_take_name(c, n->out[0].name[0] ? n->out[0].name : n->name);
     }
-    name_outputs(c);
+    TRY(name_outputs(c));
     for (int32_t id = 0; id < n_slots; id++) {
         const struct node *n = graph_node(c->g, id);
         if (n && n->n_implicit)

@@ -199,7 +199,7 @@ Onnx__ModelProto *onx_trimmed(struct onx_arena *a, const Onnx__ModelProto *m)
     return r;
 }
 
-static enum status check_model(const Onnx__ModelProto *m, const struct onx_build *b,
+static enum status check_model(const Onnx__ModelProto *m, const struct onx_build *b, bool trusted,
                                struct err *err)
 {
     struct onx_arena arena = {0};
@@ -210,7 +210,8 @@ static enum status check_model(const Onnx__ModelProto *m, const struct onx_build
     if (st == ST_OK)
         st = onx_pack(onx_trimmed(&arena, m), b, &bytes, &size, err);
     if (st == ST_OK) {
-        int bad = onx_shim_check(bytes, size, msg, sizeof msg);
+        int bad = trusted ? onx_shim_check(bytes, size, msg, sizeof msg)
+                          : onx_child_check(bytes, size, msg, sizeof msg);
         if (bad)
             st = err_set(err, bad == 1 ? ST_MODEL : ST_INTERNAL, "libonnx: %s", msg);
     }
@@ -219,11 +220,22 @@ static enum status check_model(const Onnx__ModelProto *m, const struct onx_build
     return st;
 }
 
+/* Whether shape_infer has seen all that libonnx will look at. */
+static bool is_trusted(const struct graph *g)
+{
+    for (int32_t id = 0; id < graph_n_slots(g); id++) {
+        const struct node *n = graph_node(g, id);
+        if (n && n->op == OP_OPAQUE)
+            return false;
+    }
+    return !graph_is_untouched(g);
+}
+
 enum status onx_check(const struct graph *g, struct err *err)
 {
     struct onx_build b;
     TRY(onx_build(&b, g, ONX_MAX_OPSET, err));
-    enum status st = check_model(b.model, &b, err);
+    enum status st = check_model(b.model, &b, is_trusted(g), err);
     onx_build_done(&b);
     return st;
 }
@@ -232,7 +244,7 @@ enum status onx_check_file(const char *path, struct err *err)
 {
     struct onx_origin *o;
     TRY(onx_parse_file(&o, path, err));
-    enum status st = check_model(o->model, NULL, err);
+    enum status st = check_model(o->model, NULL, false, err);
     onx_origin_unref(o);
     if (st != ST_OK)
         err_in_file(err, path);

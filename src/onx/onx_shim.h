@@ -16,6 +16,15 @@ int onx_shim_check(const unsigned char *bytes, size_t size, char *msg, size_t ms
 int onx_shim_infer(const unsigned char *bytes, size_t size, unsigned char **out, size_t *out_size,
                    char *msg, size_t msg_size);
 
+/* Sets up the operator registry, which otherwise happens at first use. */
+void onx_shim_warm(void);
+
+/* The same two in a child process (onx_child.c), for what comes from a file: a crash or endless
+ * work of libonnx is result 2. */
+int onx_child_check(const unsigned char *bytes, size_t size, char *msg, size_t msg_size);
+int onx_child_infer(const unsigned char *bytes, size_t size, unsigned char **out, size_t *out_size,
+                    char *msg, size_t msg_size);
+
 #ifdef __cplusplus
 }
 #endif

@@ -143,7 +143,6 @@ static const char schema[] =
     " body TEXT NOT NULL);"; /* segdb_text_write */
 static const char indexes[] =
     "CREATE INDEX segment_ports ON segment (n_in, n_out, ratio, flops, ops_hash);"
-    "CREATE INDEX segment_hash ON segment (hash);"
     "COMMIT;";
 
 static bool put_row(sqlite3_stmt *s, int64_t id, const struct segdb_row *r)

@@ -298,6 +298,19 @@ static enum status write_sync(struct journal *j, const char *text, size_t n, str
     return ST_OK;
 }
 
+/* The name of a new file has to reach the disk too. */
+static void sync_folder(const struct journal *j)
+{
+    const char *slash = strrchr(j->path, '/');
+    char *dir = slash ? x_strndup(j->path, (size_t)(slash - j->path) + 1) : x_strdup(".");
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd); /* some file systems cannot: the records are synced all the same */
+        close(fd);
+    }
+    free(dir);
+}
+
 enum status journal_begin(struct journal *j, const struct journal_header *h, struct err *err)
 {
     if (ftruncate(j->fd, 0) < 0)
@@ -314,6 +327,8 @@ enum status journal_begin(struct journal *j, const struct journal_header *h, str
     str_addf(&b, "seed %" PRIu64 "\nbegin\n", h->seed);
     enum status st = write_sync(j, b.s, b.n, err);
     str_done(&b);
+    if (st == ST_OK)
+        sync_folder(j);
     return st;
 }
 

@@ -1,6 +1,5 @@
 #include "session/model.h"
 
-#include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "dot/dot.h"
@@ -8,12 +7,10 @@
 #include "onx/onx.h"
 #include "shape/shape.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* Files above this are refused: protobuf's own limit is 2 GiB. */
-#define MODEL_MAX_BYTES ((size_t)2 << 30)
 
 /* "NAME=1x3x224x224" -> the type, with the element type of the input it is for. */
 static enum status parse_shape(const struct graph *g, const char *text, char **name,
@@ -137,17 +134,39 @@ enum status model_open(const char *spec, const struct model_opts *opts, struct g
     return ST_OK;
 }
 
+/* Of the bytes of a file, a MiB at a time, each with the hash so far as its seed: a model of 100 MB
+ * need not be held twice. */
+static enum status hash_file(const char *path, uint64_t *out, struct err *err)
+{
+    enum { CHUNK = 1 << 20 };
+    FILE *f = fopen(path, "rb");
+    unsigned char *buf = x_malloc(CHUNK);
+    uint64_t h = 0;
+    size_t n;
+    if (f)
+        setvbuf(f, NULL, _IONBF, 0);
+    while (f && (n = fread(buf, 1, CHUNK, f)) > 0)
+        h = hash_bytes(buf, n, h);
+    bool good = f && !ferror(f);
+    if (f)
+        fclose(f);
+    free(buf);
+    if (!good) {
+        err_set(err, ST_IO, "cannot read");
+        return err_in_file(err, path), ST_IO;
+    }
+    *out = h;
+    return ST_OK;
+}
+
 enum status model_hash(const char *spec, const struct graph *g, uint64_t *out, struct err *err)
 {
-    if (family_is_spec(spec)) {
-        *out = graph_hash(g);
-        return ST_OK;
-    }
-    unsigned char *data;
-    size_t size;
-    TRY(file_read(spec, MODEL_MAX_BYTES, &data, &size, err));
-    *out = hash_bytes(data, size, 0);
-    free(data);
+    struct stat info;
+    /* a pipe has been read to its end */
+    bool file = !family_is_spec(spec) && stat(spec, &info) == 0 && S_ISREG(info.st_mode);
+    if (file)
+        return hash_file(spec, out, err);
+    *out = graph_hash(g);
     return ST_OK;
 }
 

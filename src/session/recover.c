@@ -149,6 +149,7 @@ static enum status replay(struct session *s, const struct journal_text *t, size_
 {
     for (size_t i = 0; i < t->record.n; i++) {
         const struct journal_record *r = &t->record.at[i];
+        struct tm tm = {0};
         int came_from = s->cursor, n = session_n_versions(s);
         struct err why = {0};
         uint64_t before = s->version.at[s->cursor]->pub.hash;
@@ -165,6 +166,8 @@ static enum status replay(struct session *s, const struct journal_text *t, size_
         if (st != ST_OK)
             return err_set(err, ST_NO, "replay stopped at line %d ('%.60s'): %.140s", r->line,
                            r->command, why.msg);
+        if (session_n_versions(s) > n && strptime(r->time, "%Y-%m-%dT%H:%M:%SZ", &tm))
+            s->version.at[n]->pub.time = timegm(&tm);
         *reached = i + 1;
     }
     return ST_OK;

@@ -12,12 +12,21 @@ static char *dup_or_null(const char *s)
     return s ? x_strdup(s) : NULL;
 }
 
+/* "canonical" and "reference" are words for the shipped vocabularies. */
+static char *vocab_of(const char *path)
+{
+    if (!path || strcmp(path, "canonical") == 0)
+        return file_data("segments/vocab.json");
+    if (strcmp(path, "reference") == 0)
+        return file_data("segments/reference.json");
+    return x_strdup(path);
+}
+
 struct session *session_new(const struct session_opts *opts)
 {
     struct session *s = x_calloc(1, sizeof *s);
     s->opts = *opts;
-    s->vocab_path =
-        opts->vocab_path ? x_strdup(opts->vocab_path) : file_data("segments/vocab.json");
+    s->vocab_path = vocab_of(opts->vocab_path);
     s->segdb_path =
         opts->segdb_path ? x_strdup(opts->segdb_path) : file_data("segments/segments.db");
     s->input_shape = dup_or_null(opts->input_shape);

