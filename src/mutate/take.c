@@ -1,0 +1,306 @@
+/* Which replaced node an added node carries on, and where the values of its constants come from. */
+#include "mutate/mutate_priv.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- comparing nodes ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static size_t attr_size(const struct node_attr *a)
+{
+    return a->n * (a->kind == ATTR_INTS ? sizeof(int64_t) : a->kind == ATTR_FLOATS ? 4 : 1);
+}
+
+static bool same_attrs(const struct node *a, const struct node *b)
+{
+    if (a->n_attr != b->n_attr)
+        return false;
+    for (int i = 0; i < a->n_attr; i++) {
+        const struct node_attr *x = &a->attr[i], *y = node_attr(b, x->name);
+        if (!y || x->kind != y->kind || x->n != y->n || x->i != y->i ||
+            memcmp(&x->f, &y->f, sizeof x->f) != 0)
+            return false;
+        if (x->n && memcmp(x->data, y->data, attr_size(x)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Symbols are numbered by each graph for itself. */
+static bool same_type(const struct ttype *a, const struct ttype *b)
+{
+    if (a->dtype != b->dtype || a->rank != b->rank)
+        return false;
+    for (int i = 0; i < a->rank; i++)
+        if (a->dim[i] != b->dim[i] && (!DIM_IS_SYM(a->dim[i]) || !DIM_IS_SYM(b->dim[i])))
+            return false;
+    return true;
+}
+
+/* ---- constants ---- */
+
+/* A weight is what training changes. Other constants (bounds, axes, scales of a resize, a scalar
+ * factor) are part of what the node computes and come with the fragment. */
+static bool is_weight(const struct node *n, int port)
+{
+    const struct tensor *t = node_const(n, port);
+    if (!t)
+        return false;
+    const struct ttype *type = tensor_type(t);
+    if (type->dtype != DT_FLOAT && type->dtype != DT_DOUBLE && type->dtype != DT_FLOAT16 &&
+        type->dtype != DT_BFLOAT16)
+        return false;
+    switch (n->op) {
+    case OP_BATCHNORM:
+    case OP_INSTANCENORM:
+    case OP_LAYERNORM:
+    case OP_PRELU:
+        return true;
+    case OP_ADD:
+    case OP_SUM:
+    case OP_SUB:
+    case OP_MUL:
+    case OP_DIV:
+        return tensor_count(t) > 1;
+    default:
+        return op_info(n->op)->weighted;
+    }
+}
+
+static int first_weight(const struct node *n)
+{
+    for (int i = 0; i < n->n_in; i++)
+        if (is_weight(n, i))
+            return i;
+    return -1;
+}
+
+bool take_const(const struct node *n, const struct node *old, int port)
+{
+    const struct tensor *a = node_const(n, port), *b = node_const(old, port);
+    if (!a || !b || !ttype_equal(tensor_type(a), tensor_type(b)))
+        return false;
+    return (is_weight(n, port) && is_weight(old, port)) || tensor_equal(a, b);
+}
+
+static bool is_kernel(const struct node *n, int port)
+{
+    return op_info(n->op)->weighted && (port == 1 || n->op == OP_MATMUL);
+}
+
+static int64_t kernel_fan_in(const struct node *n, const struct ttype *t)
+{
+    int64_t all = ttype_count(t, 1), group = node_int(n, "group", 1);
+    int64_t last = t->rank ? t->dim[t->rank - 1] : 1;
+    switch (n->op) {
+    case OP_CONV: /* Cout x Cin/group x kernel */
+        return t->rank && t->dim[0] > 0 ? all / t->dim[0] : 1;
+    case OP_CONVT: /* Cin x Cout/group x kernel */
+        return t->rank > 1 && t->dim[1] > 0 && group > 0 ? all / t->dim[1] / group : 1;
+    case OP_GEMM:
+        return t->rank < 2 || node_int(n, "transB", 0) ? last : t->dim[0];
+    default: /* in x out, perhaps batched */
+        return t->rank < 2 ? last : t->dim[t->rank - 2];
+    }
+}
+
+/* What an untrained parameter is; false where there is no such value. */
+static bool initial_value(const struct node *n, int port, double *value)
+{
+    switch (n->op) {
+    case OP_BATCHNORM: /* scale, bias, mean, variance */
+    case OP_INSTANCENORM:
+    case OP_LAYERNORM:
+        *value = port == 1 || port == 4;
+        return true;
+    case OP_PRELU:
+        *value = 0.25; /* He et al. 2015 */
+        return true;
+    case OP_MUL:
+    case OP_DIV:
+        *value = 1;
+        return true;
+    default: /* a bias */
+        *value = 0;
+        return true;
+    case OP_MATMUL:
+        return false;
+    }
+}
+
+struct tensor *fresh_const(const struct node *n, int port, const char *name, uint64_t seed)
+{
+    const struct tensor *t = n->in[port].tensor;
+    const struct ttype *type = tensor_type(t);
+    double value;
+    /* He recipes are of floats only; rarer types keep the fragment's values. */
+    if (type->dtype != DT_FLOAT || !is_weight(n, port) || tensor_kind(t) == TENSOR_FILL)
+        return tensor_renamed(t, name);
+    if (tensor_kind(t) == TENSOR_HE)
+        return tensor_new_he(name, type, tensor_fan_in(t), seed);
+    if (is_kernel(n, port)) {
+        int64_t fan_in = kernel_fan_in(n, type);
+        return tensor_new_he(name, type, fan_in > 0 ? fan_in : 1, seed);
+    }
+    if (initial_value(n, port, &value))
+        return tensor_new_fill(name, type, value);
+    return tensor_renamed(t, name);
+}
+
+/* ---- matching ---- */
+
+static bool same_params(const struct node *a, const struct node *b)
+{
+    if (a->n_in != b->n_in)
+        return false;
+    for (int i = 0; i < a->n_in; i++)
+        if (a->in[i].node == IN_CONST || b->in[i].node < 0)
+            if (a->in[i].node != b->in[i].node ||
+                (a->in[i].tensor && !tensor_equal(a->in[i].tensor, b->in[i].tensor)))
+                return false;
+    return true;
+}
+
+/* Whether `a` can carry on with the weights of `old`. */
+static bool can_take(const struct node *a, const struct node *old)
+{
+    if (a->op != old->op || !same_text(node_op_type(a), node_op_type(old)) ||
+        !same_text(a->domain, old->domain))
+        return false;
+    int w = first_weight(a);
+    if (w < 0)
+        return first_weight(old) < 0 && same_attrs(a, old) && same_params(a, old);
+    return take_const(a, old, w) && node_int(a, "group", 1) == node_int(old, "group", 1);
+}
+
+static bool is_same(const struct node *a, const struct node *old)
+{
+    if (a->n_in != old->n_in || a->n_out != old->n_out || !same_attrs(a, old))
+        return false;
+    for (int i = 0; i < a->n_in; i++) {
+        const struct node_input *x = &a->in[i], *y = &old->in[i];
+        if (x->node < 0 || y->node < 0 ? x->node != y->node : false)
+            return false;
+        if (x->tensor && !take_const(a, old, i))
+            return false;
+    }
+    for (int i = 0; i < a->n_out; i++)
+        if (!same_type(&a->out[i].type, &old->out[i].type))
+            return false;
+    return true;
+}
+
+/* The replaced part as a graph of its own ("old"), so that both sides hash alike: old's ids are
+ * the region's inputs, then its nodes in graph_topo order, then its outputs. */
+struct matcher {
+    const struct graph *frag, *old;
+    int first, n;        /* ids of old's nodes */
+    int32_t *mate;       /* fragment id -> id in old, -1 */
+    bool *used;          /* by id in old */
+    uint64_t *hf, *hold; /* graph_node_hashes */
+};
+
+/* How many of a's inputs come from where those of `old` came from. */
+static int shared_inputs(const struct matcher *m, const struct node *a, const struct node *old)
+{
+    int n = 0;
+    for (int i = 0; i < a->n_in && i < old->n_in; i++)
+        n += a->in[i].node >= 0 && old->in[i].node >= 0 &&
+             m->mate[a->in[i].node] == old->in[i].node && a->in[i].port == old->in[i].port;
+    return n;
+}
+
+/* Pairs what can be paired, in topological order; among equals the one behind a pair, else the
+ * first. */
+static void match_round(struct matcher *m, bool by_hash)
+{
+    const int32_t *topo = graph_topo(m->frag);
+    for (int i = 0; i < graph_n_nodes(m->frag); i++) {
+        int32_t id = topo[i], best = -1;
+        const struct node *a = graph_node(m->frag, id);
+        int best_score = -1;
+        if (m->mate[id] >= 0 || a->op == OP_INPUT || a->op == OP_OUTPUT)
+            continue;
+        for (int32_t k = m->first; k < m->first + m->n; k++) {
+            const struct node *old = graph_node(m->old, k);
+            if (m->used[k] || (by_hash && m->hf[id] != m->hold[k]) || !can_take(a, old))
+                continue;
+            int score = shared_inputs(m, a, old);
+            if (score > best_score) {
+                best = k;
+                best_score = score;
+            }
+        }
+        if (best >= 0) {
+            m->mate[id] = best;
+            m->used[best] = true;
+        }
+    }
+}
+
+struct placed {
+    int pos;
+    int32_t id;
+};
+
+static int by_pos(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    return (x->pos > y->pos) - (x->pos < y->pos);
+}
+
+static struct placed *in_order(const struct graph *g, const struct region *r)
+{
+    struct placed *p = x_calloc((size_t)r->n + 1, sizeof *p);
+    for (int i = 0; i < r->n; i++)
+        p[i] = (struct placed){graph_topo_pos(g, r->ids[i]), r->ids[i]};
+    qsort(p, (size_t)r->n, sizeof *p, by_pos);
+    return p;
+}
+
+enum status take_match(const struct graph *g, const struct region *r, const struct graph *frag,
+                       const struct ports *p, struct taken **out, struct err *err)
+{
+    struct graph *old = NULL;
+    TRY(region_extract(g, r, &old, err));
+    size_t nf = (size_t)graph_n_slots(frag), no = (size_t)graph_n_slots(old);
+    struct matcher m = {.frag = frag, .old = old, .first = r->n_in, .n = r->n};
+    m.mate = x_malloc((nf + 1) * sizeof *m.mate);
+    memset(m.mate, -1, nf * sizeof *m.mate);
+    m.used = x_calloc(no + 1, sizeof *m.used);
+    m.hf = x_calloc(nf + 1, sizeof *m.hf);
+    m.hold = x_calloc(no + 1, sizeof *m.hold);
+    graph_node_hashes(frag, m.hf);
+    graph_node_hashes(old, m.hold);
+    int n_in;
+    const int32_t *in = graph_inputs(frag, &n_in);
+    for (int i = 0; i < n_in; i++)
+        m.mate[in[i]] = p->in[i];
+    match_round(&m, true);
+    match_round(&m, false);
+    struct placed *order = in_order(g, r);
+    *out = x_calloc(nf + 1, sizeof **out);
+    for (size_t i = 0; i < nf; i++) {
+        const struct node *a = graph_node(frag, (int32_t)i);
+        (*out)[i].old = -1;
+        if (!a || a->op == OP_INPUT || m.mate[i] < 0)
+            continue;
+        (*out)[i].old = order[m.mate[i] - m.first].id;
+        (*out)[i].same = is_same(a, graph_node(g, (*out)[i].old));
+    }
+    free(order);
+    free(m.mate);
+    free(m.used);
+    free(m.hf);
+    free(m.hold);
+    graph_unref(old);
+    return ST_OK;
+}
