@@ -1,10 +1,10 @@
 /* Fills in the generated parts of a manual page, so that keys and commands are written down once:
  *     mkman <autogo.1.in >autogo.1
- * A line @KEYS@ becomes the table of actions, @WORDS@ the command language, @ZOO@ the networks. */
-#include "base/str.h"
+ * A line @COMMANDS@ becomes the commands with their options, @KEYS@ the table of actions, @WORDS@
+ * the command language, @ZOO@ the networks. */
+#include "cli/cli.h"
 #include "family/family.h"
-#include "session/session.h"
-#include "ui/actions.h"
+#include "ui/ui.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,11 +58,15 @@ static void put_zoo(void)
 int main(void)
 {
     char line[4096];
-    struct str keys = {0};
+    struct str text = {0};
     while (fgets(line, sizeof line, stdin)) {
-        if (strcmp(line, "@KEYS@\n") == 0) {
-            actions_man(&keys);
-            fputs(str_text(&keys), stdout);
+        str_clear(&text);
+        if (strcmp(line, "@COMMANDS@\n") == 0) {
+            cli_man(&text);
+            fputs(str_text(&text), stdout);
+        } else if (strcmp(line, "@KEYS@\n") == 0) {
+            ui_man(&text);
+            fputs(str_text(&text), stdout);
         } else if (strcmp(line, "@WORDS@\n") == 0) {
             put_words();
         } else if (strcmp(line, "@ZOO@\n") == 0) {
@@ -71,6 +75,6 @@ int main(void)
             fputs(line, stdout);
         }
     }
-    str_done(&keys);
+    str_done(&text);
     return ferror(stdin) || fflush(stdout) != 0 ? 1 : 0;
 }

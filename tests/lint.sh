@@ -23,7 +23,9 @@ for f in $(find src ui tests segments examples man -type f \
     case $f in
     tests/*/test_*.c | tests/*/*_*.c | *.c | *.h | *.cc | *.def | *.sh | *.in | *.txt | *.ag | *.md | *.rc | \
         *.onnx | *.json | *.db | *.vocab | *.out | *.screen | *.supp | *.bash)
-        grep -qF "$f" Makefile.am || fail "$f is not in Makefile.am" ;;
+        grep -qF "$f" Makefile.am ||
+            grep -qE "(^|[[:blank:]])${f%.c}([[:blank:]]|\$)" Makefile.am ||
+            fail "$f is not in Makefile.am" ;;
     esac
 done
 

@@ -10,7 +10,7 @@
 
 static const struct action_info table[ACTION_COUNT] = {
     [ACTION_NONE] = {"NONE", "", "", "", 0, "", ""},
-#define ACTION(id, keys, command, args, views, hint, help)                                         \
+#define ACTION(id, keys, command, args, views, hint, help) \
     [ACTION_##id] = {#id, keys, command, args, views, hint, help},
 #include "ui/actions.def"
 #undef ACTION

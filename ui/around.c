@@ -1,27 +1,40 @@
 #include "ui/around.h"
 
-#include "base/mem.h"
+#include "base/vec.h"
 
-#include <stdlib.h>
-#include <string.h>
+struct front {
+    VEC(int32_t) id;
+};
+
+static void meet(struct front *next, bool *keep, int32_t id)
+{
+    if (id < 0 || keep[id])
+        return;
+    keep[id] = true;
+    vec_push(&next->id, id);
+}
 
 void around_grow(const struct graph *g, bool *keep, int hops)
 {
-    int slots = graph_n_slots(g), n = graph_n_nodes(g);
-    const int32_t *topo = graph_topo(g);
-    bool *was = x_malloc((size_t)slots + 1);
-    for (int h = 0; h < hops; h++) {
-        memcpy(was, keep, (size_t)slots);
-        for (int i = 0; i < n; i++) {
-            const struct node *node = graph_node(g, topo[i]);
-            for (int k = 0; k < node->n_in; k++) {
-                int32_t from = node->in[k].node;
-                if (from < 0)
-                    continue;
-                keep[from] |= was[topo[i]];
-                keep[topo[i]] |= was[from];
-            }
+    struct front now = {0}, next = {0};
+    for (int32_t id = 0; id < graph_n_slots(g); id++)
+        if (keep[id])
+            vec_push(&now.id, id);
+    for (; hops > 0; hops--) {
+        for (size_t i = 0; i < now.id.n; i++) {
+            const struct node *node = graph_node(g, now.id.at[i]);
+            int n;
+            const struct use *use = graph_uses(g, now.id.at[i], &n);
+            for (int k = 0; k < node->n_in; k++)
+                meet(&next, keep, node->in[k].node);
+            for (int k = 0; k < n; k++)
+                meet(&next, keep, use[k].node);
         }
+        struct front t = now;
+        now = next;
+        next = t;
+        next.id.n = 0;
     }
-    free(was);
+    vec_done(&now.id);
+    vec_done(&next.id);
 }

@@ -5,7 +5,7 @@
 #include "graph/graph.h"
 
 /* Marks in keep[slot] all nodes within `hops` edges, either way, of those marked already.
- * O(hops x (V + E)). */
+ * O(slots + edges of the nodes marked). */
 void around_grow(const struct graph *g, bool *keep, int hops);
 
 #endif

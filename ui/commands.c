@@ -34,8 +34,7 @@ static char *expand(const char *path)
 static void answer_recover(struct ui *ui, bool yes)
 {
     struct err err = {0};
-    enum status st =
-        session_recover(ui->session, yes ? SESSION_RECOVER : SESSION_FRESH, &err);
+    enum status st = session_recover(ui->session, yes ? SESSION_RECOVER : SESSION_FRESH, &err);
     ui_edited(ui);
     if (st != ST_OK)
         ui_fail(ui, &err);
@@ -166,8 +165,8 @@ static void say_stats(struct ui *ui)
     if (n == 0)
         n = 1, sorted[0] = 0;
     ui_say(ui, "key to frame: median %.1f ms, p99 %.1f ms, most %.1f ms; %lu frames; %ld MiB",
-           sorted[n / 2] / 1e3, sorted[(n - 1) * 99 / 100] / 1e3, sorted[n - 1] / 1e3,
-           ui->n_frames, pages * sysconf(_SC_PAGESIZE) >> 20);
+           sorted[n / 2] / 1e3, sorted[(n - 1) * 99 / 100] / 1e3, sorted[n - 1] / 1e3, ui->n_frames,
+           pages * sysconf(_SC_PAGESIZE) >> 20);
 }
 
 void command_undo(struct ui *ui, bool redo)
@@ -179,8 +178,7 @@ void command_undo(struct ui *ui, bool redo)
         return;
     }
     ui_edited(ui);
-    const struct session_version *v =
-        session_version(ui->session, session_cursor(ui->session));
+    const struct session_version *v = session_version(ui->session, session_cursor(ui->session));
     ui_say(ui, "at version %d: %s", v ? v->id : 0, v ? v->command : "");
 }
 
@@ -383,7 +381,8 @@ static void offer_files(struct prompt_words *out, const char *head, const char *
         if (strncmp(e->d_name, base, strlen(base)) != 0 || (e->d_name[0] == '.' && !*base))
             continue;
         struct stat st;
-        char *path = x_asprintf("%s%s", real, e->d_name), *shown = x_asprintf("%s%s", dir, e->d_name);
+        char *path = x_asprintf("%s%s", real, e->d_name),
+             *shown = x_asprintf("%s%s", dir, e->d_name);
         offer(out, head, shown, stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? "/" : "");
         free(shown);
         free(path);

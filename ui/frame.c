@@ -23,8 +23,8 @@ static void draw_costs(struct ui *ui, int x, int w)
         return;
     snprintf(line, sizeof line, "version %d", now->id);
     part(&x, w, STYLE_BAR, line);
-    snprintf(line, sizeof line, "%s%sFLOPs", str_si((double)now->cost.flops, a, sizeof a),
-             strchr(a, ' ') ? "" : " ");
+    str_si((double)now->cost.flops, a, sizeof a);
+    snprintf(line, sizeof line, "%s%sFLOPs", a, strchr(a, ' ') ? "" : " ");
     part(&x, w, STYLE_BAR, line);
     snprintf(line, sizeof line, "%s params", str_si((double)now->cost.params, a, sizeof a));
     part(&x, w, STYLE_BAR, line);
@@ -84,8 +84,8 @@ static void draw_keys(enum view_id v, int y, int w)
         x += screen_add(y, x, w - x, STYLE_KEY, key) + 1;
         x += screen_add(y, x, w - x, STYLE_KEYS, hint) + 2;
     }
-    x = edge + 1 + screen_add(y, edge + 1, w - edge - 1, STYLE_KEY,
-                              action_key(ACTION_HELP, key, sizeof key));
+    x = edge + 1 +
+        screen_add(y, edge + 1, w - edge - 1, STYLE_KEY, action_key(ACTION_HELP, key, sizeof key));
     screen_add(y, x, w - x, STYLE_KEYS, help + 1 + strlen(key));
 }
 
@@ -98,9 +98,9 @@ void frame_draw(struct ui *ui)
         screen_put(h / 2, 0, w, STYLE_WARN, "terminal too small (needs 40x10)");
     } else {
         enum view_id v = ui->stack[ui->depth - 1].id;
-        draw_top(ui, w);
         ui->stack[ui->depth - 1].ops->draw(ui, ui->stack[ui->depth - 1].self,
                                            (struct rect){1, 0, h - 3, w});
+        draw_top(ui, w); /* after the view, which may have asked for a drawing */
         screen_put(h - 2, 0, w, ui->message[0] ? ui->message_style : STYLE_TEXT, ui->message);
         if (ui->prompt.kind == PROMPT_NONE)
             draw_keys(v, h - 1, w);

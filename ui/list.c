@@ -147,7 +147,7 @@ static void clamp(struct list *l)
 void list_refresh(struct list *l)
 {
     int n = l->src->rows(l->ctx);
-    bool had = l->shown.n > 0;
+    bool had = l->shown.n > 0 && l->moved;
     l->shown.n = 0;
     for (int r = 0; r < n; r++)
         if (!l->filter[0] || passes(l, r))
@@ -181,6 +181,7 @@ void list_go(struct list *l, int row)
     for (size_t i = 0; i < l->shown.n; i++)
         if (l->shown.at[i] == row)
             l->at = (int)i;
+    l->moved = true;
     clamp(l);
 }
 
@@ -240,6 +241,7 @@ bool list_action(struct list *l, int action)
     default:
         return false;
     }
+    l->moved |= action != ACTION_SORT && action != ACTION_SORT_REVERSE;
     clamp(l);
     return true;
 }
@@ -307,7 +309,7 @@ static void draw_row(const struct list *l, struct rect r, int y, int i, const in
         char buf[CELL];
         buf[0] = 0;
         l->src->cell(l->ctx, row, c, buf, sizeof buf);
-        int style = here           ? STYLE_SELECT
+        int style = here            ? STYLE_SELECT
                     : l->src->style ? l->src->style(l->ctx, row, c)
                                     : STYLE_TEXT;
         int w = width[c] < r.w - x ? width[c] : r.w - x;

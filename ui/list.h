@@ -33,7 +33,8 @@ struct list {
     int at, top;    /* cursor and first visible, in `shown` */
     int page;       /* rows on the screen at the last drawing */
     uint64_t at_id;
-    int sort; /* column, -1: the source's order */
+    bool moved; /* by the user: from then on the cursor stays on its row */
+    int sort;   /* column, -1: the source's order */
     bool descending;
     char filter[128];
     const char *empty; /* said when there are no rows */
@@ -42,7 +43,8 @@ struct list {
 void list_init(struct list *l, const struct list_column *col, int n_col,
                const struct list_source *src, void *ctx);
 void list_done(struct list *l);
-/* After the rows changed. The cursor stays on the row of the same id. */
+/* After the rows changed. The cursor stays on the row of the same id once it was moved; before, it
+ * stays at the top. */
 void list_refresh(struct list *l);
 /* The row under the cursor, -1 when there is none. */
 int list_row(const struct list *l);

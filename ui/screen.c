@@ -257,6 +257,8 @@ enum status screen_open(struct err *err)
     if (screen.rescue_n + 2 < sizeof screen.rescue)
         screen.rescue[screen.rescue_n++] = '\r';
 
+    del_curterm(cur_term); /* newterm makes one of its own */
+
     screen.taken = 1;
     install_handlers();
     set_escdelay(25);

@@ -44,17 +44,17 @@ static const struct look looks[STYLE_COUNT] = {
 };
 
 static const char *const glyphs[GLYPH_COUNT][2] = {
-    [GLYPH_HLINE] = {"-", "\u2500"},     [GLYPH_VLINE] = {"|", "\u2502"},
-    [GLYPH_TL] = {"+", "\u250c"},        [GLYPH_TR] = {"+", "\u2510"},
-    [GLYPH_BL] = {"+", "\u2514"},        [GLYPH_BR] = {"+", "\u2518"},
-    [GLYPH_LEFT_TEE] = {"+", "\u251c"},  [GLYPH_RIGHT_TEE] = {"+", "\u2524"},
-    [GLYPH_UP_TEE] = {"+", "\u2534"},    [GLYPH_DOWN_TEE] = {"+", "\u252c"},
-    [GLYPH_CROSS] = {"+", "\u253c"},     [GLYPH_ARROW] = {"v", "\u25bc"},
-    [GLYPH_BLOCK] = {"#", "\u2588"},     [GLYPH_MORE] = {"~", "\u2026"},
-    [GLYPH_SORT_UP] = {"^", "\u25b2"},   [GLYPH_SORT_DOWN] = {"v", "\u25bc"},
-    [GLYPH_TO] = {"->", "\u2192"},       [GLYPH_DOT] = {"*", "\u00b7"},
-    [GLYPH_DELTA] = {"d ", "\u0394"},    [GLYPH_HERE] = {"*", "\u25cf"},
-    [GLYPH_TRACK] = {"|", "\u2502"},     [GLYPH_THUMB] = {"#", "\u2588"},
+    [GLYPH_HLINE] = {"-", "\u2500"},    [GLYPH_VLINE] = {"|", "\u2502"},
+    [GLYPH_TL] = {"+", "\u250c"},       [GLYPH_TR] = {"+", "\u2510"},
+    [GLYPH_BL] = {"+", "\u2514"},       [GLYPH_BR] = {"+", "\u2518"},
+    [GLYPH_LEFT_TEE] = {"+", "\u251c"}, [GLYPH_RIGHT_TEE] = {"+", "\u2524"},
+    [GLYPH_UP_TEE] = {"+", "\u2534"},   [GLYPH_DOWN_TEE] = {"+", "\u252c"},
+    [GLYPH_CROSS] = {"+", "\u253c"},    [GLYPH_ARROW] = {"v", "\u25bc"},
+    [GLYPH_BLOCK] = {"#", "\u2588"},    [GLYPH_MORE] = {"~", "\u2026"},
+    [GLYPH_SORT_UP] = {"^", "\u25b2"},  [GLYPH_SORT_DOWN] = {"v", "\u25bc"},
+    [GLYPH_TO] = {"->", "\u2192"},      [GLYPH_DOT] = {"*", "\u00b7"},
+    [GLYPH_DELTA] = {"d ", "\u0394"},   [GLYPH_HERE] = {"*", "\u25cf"},
+    [GLYPH_TRACK] = {"|", "\u2502"},    [GLYPH_THUMB] = {"#", "\u2588"},
 };
 
 /* The terminal is one for the process, and so is what it looks like. */
@@ -117,12 +117,10 @@ int theme_segment(int k)
 enum glyph theme_joint(unsigned sides)
 {
     static const unsigned char joint[16] = {
-        [0] = GLYPH_DOT,          [1] = GLYPH_VLINE,      [2] = GLYPH_HLINE,
-        [3] = GLYPH_BL,           [4] = GLYPH_VLINE,      [5] = GLYPH_VLINE,
-        [6] = GLYPH_TL,           [7] = GLYPH_LEFT_TEE,   [8] = GLYPH_HLINE,
-        [9] = GLYPH_BR,           [10] = GLYPH_HLINE,     [11] = GLYPH_UP_TEE,
-        [12] = GLYPH_TR,          [13] = GLYPH_RIGHT_TEE, [14] = GLYPH_DOWN_TEE,
-        [15] = GLYPH_CROSS,
+        [0] = GLYPH_DOT,   [1] = GLYPH_VLINE,      [2] = GLYPH_HLINE,     [3] = GLYPH_BL,
+        [4] = GLYPH_VLINE, [5] = GLYPH_VLINE,      [6] = GLYPH_TL,        [7] = GLYPH_LEFT_TEE,
+        [8] = GLYPH_HLINE, [9] = GLYPH_BR,         [10] = GLYPH_HLINE,    [11] = GLYPH_UP_TEE,
+        [12] = GLYPH_TR,   [13] = GLYPH_RIGHT_TEE, [14] = GLYPH_DOWN_TEE, [15] = GLYPH_CROSS,
     };
     return joint[sides & 15];
 }

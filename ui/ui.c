@@ -178,8 +178,7 @@ void ui_apply(struct ui *ui)
         return;
     }
     ui_edited(ui);
-    const struct session_version *v =
-        session_version(ui->session, session_cursor(ui->session));
+    const struct session_version *v = session_version(ui->session, session_cursor(ui->session));
     if (v)
         ui_say(ui, "applied as version %d: %s", v->id, v->command);
 }
@@ -303,14 +302,19 @@ static void take_results(struct ui *ui)
     const char *notice;
     if (what)
         tell_views(ui, what);
-    while ((notice = session_notice(ui->session)))
-        ui_say(ui, "%s", notice);
+    while ((notice = session_notice(ui->session))) {
+        bool good = str_ends(notice, ": written");
+        char line[512];
+        snprintf(line, sizeof line, "%s%s", good ? "" : "autogo: ", notice);
+        say(ui, good ? STYLE_TEXT : STYLE_WARN, line);
+    }
 }
 
 /* Feeds the script; true when it had something to do. */
 static bool take_script(struct ui *ui)
 {
     int key = 0;
+    ui->waits = false;
     if (!ui->script)
         return false;
     switch (input_script_next(ui->script, session_busy(ui->session), &key)) {
@@ -318,6 +322,7 @@ static bool take_script(struct ui *ui)
         take_key(ui, key);
         return true;
     case INPUT_STEP_WAIT:
+        ui->waits = true;
         return false;
     default:
         input_script_free(ui->script);
@@ -347,9 +352,9 @@ static void loop(struct ui *ui)
     while (!ui->quit) {
         if (ui->dirty)
             frame_draw(ui);
-        /* A waiting script looks again now and then; without one nothing wakes us for nothing. */
-        bool more = ui->script && !session_busy(ui->session);
-        if (poll(fd, 3, more ? 0 : ui->script ? 50 : -1) < 0 && errno != EINTR)
+        /* The end of a job wakes a script that waits for it; 50 ms are for safety. Without a script
+         * nothing wakes us for nothing. */
+        if (poll(fd, 3, !ui->script ? -1 : ui->waits ? 50 : 0) < 0 && errno != EINTR)
             break;
         unsigned long start = microseconds();
         bool keys = false;

@@ -21,6 +21,7 @@ struct ui {
     char message[512];
     int message_style;
     struct input_script *script;
+    bool waits; /* the script, for the jobs */
     bool quit, dirty, repaint;
     struct ui_pair pair;
     char *text;

@@ -5,13 +5,28 @@
 #include <stdio.h>
 #include <string.h>
 
+/* From so many columns on, the repaired segment under the cursor is drawn beside the table. */
+enum { WIDE = 150, LIST_PART = 65 };
+
 struct candidates {
     struct ui *ui;
     struct list fit, refused;
     bool show_refused;
+    struct canvas canvas;
+    uint64_t asked; /* key of the drawing */
 };
 
-enum { COL_RANK, COL_ID, COL_OPS, COL_FLOPS, COL_SHARE, COL_PARAMS, COL_REPAIR, COL_CHANGES, COL_MS };
+enum {
+    COL_RANK,
+    COL_ID,
+    COL_OPS,
+    COL_FLOPS,
+    COL_SHARE,
+    COL_PARAMS,
+    COL_REPAIR,
+    COL_CHANGES,
+    COL_MS
+};
 
 static const struct list_column columns[] = {
     [COL_RANK] = {"rank", 4, .right = true},
@@ -65,7 +80,7 @@ static void fit_cell(void *ctx, int row, int col, char *buf, size_t size)
         snprintf(buf, size, "%s", c->id);
         break;
     case COL_OPS:
-        snprintf(buf, size, "%s", c->ops);
+        text_ops(buf, size, c->ops);
         break;
     case COL_FLOPS:
         text_delta((double)c->delta_flops, buf, size);
@@ -152,8 +167,10 @@ static void refused_cell(void *ctx, int row, int col, char *buf, size_t size)
 {
     struct candidates *v = ctx;
     const struct session_candidate *c = session_refused(ui_session(v->ui), row);
-    if (c)
-        snprintf(buf, size, "%s", col == REF_ID ? c->id : col == REF_OPS ? c->ops : c->reason);
+    if (c && col == REF_OPS)
+        text_ops(buf, size, c->ops);
+    else if (c)
+        snprintf(buf, size, "%s", col == REF_ID ? c->id : c->reason);
 }
 
 static uint64_t refused_id(void *ctx, int row)
@@ -190,7 +207,8 @@ static void draw_head(struct candidates *v, struct rect r)
     if (!seg)
         return;
     session_progress(s, &done, &total);
-    snprintf(line, sizeof line, "segment %d  %s", k, seg->ops);
+    int head = snprintf(line, sizeof line, "segment %d  ", k);
+    text_ops(line + head, sizeof line - (size_t)head, seg->ops);
     int x = 1 + screen_add(r.y, 1, r.w - 30 > 20 ? r.w - 30 : r.w - 2, theme_segment(k), line);
     screen_putf(r.y, x + 2, r.w - x - 2, STYLE_DIM, "%d node%s, %s FLOPs", seg->region.n,
                 seg->region.n == 1 ? "" : "s", str_si((double)seg->cost.flops, si, sizeof si));
@@ -202,7 +220,7 @@ static void draw_head(struct candidates *v, struct rect r)
         snprintf(line + n, sizeof line - n, "; %d of %d tried ...", done, total);
     screen_putf(r.y + 1, 1, r.w - 2, STYLE_DIM, "%s%s", line,
                 v->show_refused ? "; these are the refused" : "");
-    v->fit.empty = !seg->ok                     ? seg->why
+    v->fit.empty = !seg->ok                    ? seg->why
                    : total < 0 || done < total ? "looking for candidates ..."
                    : session_n_refused(s)
                        ? "no replacement fits; Tab shows the refused ones and why"
@@ -227,10 +245,9 @@ static void draw_detail(struct candidates *v, struct rect r)
 {
     const struct list *l = v->show_refused ? &v->refused : &v->fit;
     int row = list_row(l);
-    const struct session_candidate *c =
-        row < 0           ? NULL
-        : v->show_refused ? session_refused(ui_session(v->ui), row)
-                          : at(v, row);
+    const struct session_candidate *c = row < 0           ? NULL
+                                        : v->show_refused ? session_refused(ui_session(v->ui), row)
+                                                          : at(v, row);
     screen_hline(r.y, r.x, r.w, STYLE_EDGE);
     if (!c)
         return;
@@ -248,14 +265,61 @@ static void draw_detail(struct candidates *v, struct rect r)
     str_done(&line);
 }
 
+/* ---- the drawing of the row under the cursor ---- */
+
+static bool changed_node(const struct candidates *v, int32_t id)
+{
+    const struct session_candidate *c = at(v, list_row(&v->fit));
+    for (int i = 0; c && c->result && i < c->result->plan.n_change; i++)
+        if (c->result->plan.change[i].node == id)
+            return true;
+    return false;
+}
+
+static int box_style(void *ctx, int32_t id)
+{
+    return changed_node(ctx, id) ? STYLE_WARN : STYLE_TEXT;
+}
+
+static char box_mark(void *ctx, int32_t id)
+{
+    return changed_node(ctx, id) ? '~' : 0;
+}
+
+static void draw_fragment(struct candidates *v, struct rect r)
+{
+    struct session *s = ui_session(v->ui);
+    int row = list_row(&v->fit);
+    const struct session_candidate *c = row < 0 ? NULL : at(v, row);
+    uint64_t have = 0;
+    if (!c || !c->result || !c->result->plan.fragment)
+        return;
+    uint64_t want = ((uint64_t)session_selected(s) + 1) << 40 | ((uint64_t)c->record << 1) | 1;
+    if (v->asked != want) {
+        session_request_layout(s, SESSION_LAYOUT_MAIN, c->result->plan.fragment, NULL, want);
+        v->asked = want;
+        v->canvas.y = 0;
+    }
+    const struct dot_layout *l = session_layout(s, SESSION_LAYOUT_MAIN, &have, NULL);
+    if (have == want && l) {
+        struct canvas_look look = {box_style, box_mark, NULL, v};
+        canvas_draw(&v->canvas, r, l, &look);
+    }
+}
+
 static void candidates_draw(struct ui *ui, void *self, struct rect r)
 {
     struct candidates *v = self;
     (void)ui;
     int detail = r.h >= 14 ? 4 : 0;
     draw_head(v, r);
-    list_draw(v->show_refused ? &v->refused : &v->fit,
-              (struct rect){r.y + 2, r.x, r.h - 2 - detail, r.w});
+    struct rect body = {r.y + 2, r.x, r.h - 2 - detail, r.w};
+    if (r.w >= WIDE && !v->show_refused) {
+        body.w = r.w * LIST_PART / 100;
+        screen_vline(body.y, body.w, body.h, STYLE_EDGE);
+        draw_fragment(v, (struct rect){body.y, body.w + 1, body.h, r.w - body.w - 1});
+    }
+    list_draw(v->show_refused ? &v->refused : &v->fit, body);
     if (detail)
         draw_detail(v, (struct rect){r.y + r.h - detail, r.x, detail, r.w});
 }
@@ -333,6 +397,8 @@ static void candidates_changed(struct ui *ui, void *self, unsigned what)
 {
     struct candidates *v = self;
     (void)ui;
+    if (what & UI_EDITED) /* another view may have used the drawing's place */
+        v->asked = 0;
     if (what & (SESSION_CHANGED_CANDIDATES | UI_EDITED)) {
         list_refresh(&v->fit);
         list_refresh(&v->refused);

@@ -30,6 +30,7 @@ struct compare {
     bool whole;
     int only;    /* 0: both, 1: before, 2: after */
     bool differ; /* anything at all */
+    bool equal;  /* isomorphic, whatever nodes were exchanged */
     char find[128];
     int32_t found; /* node the search stands on, -1 */
 };
@@ -91,6 +92,7 @@ static enum status compare_open(struct ui *ui, void *self, struct err *err)
     mark(&v->side[0], d->changed_a, d->n_changed, '~');
     mark(&v->side[1], d->added, d->n_added, '+');
     mark(&v->side[1], d->changed_b, d->n_changed, '~');
+    v->equal = graph_hash(p->a) == graph_hash(p->b);
     v->differ = d->n_added || d->n_removed || d->n_changed;
     v->whole = !v->differ || (graph_n_nodes(p->a) <= SMALL && graph_n_nodes(p->b) <= SMALL);
     request(v, &v->side[0]);
@@ -131,8 +133,7 @@ static void draw_side(struct side *s, struct rect r)
     const char *why = NULL;
     screen_put(r.y, r.x, r.w, STYLE_HEAD, s->title);
     struct rect body = {r.y + 1, r.x, r.h - 1, r.w};
-    const struct dot_layout *l =
-        session_layout(ui_session(s->owner->ui), s->slot, &have, &why);
+    const struct dot_layout *l = session_layout(ui_session(s->owner->ui), s->slot, &have, &why);
     if (have == s->key && l) {
         struct canvas_look look = {box_style, box_mark, box_member, s};
         canvas_draw(&s->canvas, body, l, &look);
@@ -183,8 +184,8 @@ static void draw_legend(const struct compare *v, int y, int x, int w)
     x += screen_add(y, x, end - x, STYLE_GOOD, line) + 2;
     snprintf(line, sizeof line, "~ %d resized", d->n_changed);
     x += screen_add(y, x, end - x, STYLE_WARN, line) + 2;
-    if (!v->differ)
-        x += screen_add(y, x, end - x, STYLE_DIM, "the networks are equal") + 2;
+    if (v->equal)
+        x += screen_add(y, x, end - x, STYLE_DIM, "= the same network") + 2;
     if (v->side[0].cost.incomplete || v->side[1].cost.incomplete)
         screen_add(y, x, end - x, STYLE_DIM, "unknown operators cost nothing here");
 }

@@ -67,16 +67,14 @@ static int rows(void *ctx)
 static void cell(void *ctx, int row, int col, char *buf, size_t size)
 {
     struct history *v = ctx;
-    const struct session_version *n = version(v, row), *first =
-                                                            session_version(ui_session(v->ui), 0);
+    const struct session_version *n = version(v, row),
+                                 *first = session_version(ui_session(v->ui), 0);
     int depth = v->entry.at[row].depth;
     struct tm tm;
     switch (col) {
     case COL_ID:
-        snprintf(buf, size, "%s %d", n->id == session_cursor(ui_session(v->ui))
-                                         ? theme_glyph(GLYPH_HERE)
-                                         : " ",
-                 n->id);
+        snprintf(buf, size, "%s %d",
+                 n->id == session_cursor(ui_session(v->ui)) ? theme_glyph(GLYPH_HERE) : " ", n->id);
         break;
     case COL_COMMAND: {
         size_t at = 0;
@@ -138,8 +136,8 @@ static void history_draw(struct ui *ui, void *self, struct rect r)
 {
     struct history *v = self;
     screen_putf(r.y, r.x + 1, r.w - 1, STYLE_DIM,
-                "%d version%s; Enter goes to one, c compares it with the current",
-                (int)v->entry.n, v->entry.n == 1 ? "" : "s");
+                "%d version%s; Enter goes to one, c compares it with the current", (int)v->entry.n,
+                v->entry.n == 1 ? "" : "s");
     list_draw(&v->list, (struct rect){r.y + 2, r.x + 1, r.h - 3, r.w - 1});
     const char *journal = session_journal_path(ui_session(ui));
     screen_putf(r.y + r.h - 1, r.x + 1, r.w - 1, STYLE_DIM, *journal ? "journal %s" : "no journal",

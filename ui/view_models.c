@@ -65,7 +65,7 @@ static void cell(void *ctx, int row, int col, char *buf, size_t size)
         snprintf(buf, size, "%s", slash ? slash + 1 : spec);
     } else if (col == COL_FROM)
         snprintf(buf, size, "%s",
-                 m->current && row == 0                ? "open"
+                 m->current && row == 0           ? "open"
                  : row < m->current + m->n_recent ? "recent"
                                                   : "zoo");
     else

@@ -16,19 +16,16 @@ struct repair {
     uint64_t asked, want; /* keys of the drawing */
     int segment;          /* selected when the view was opened */
     int n_row;
-    int32_t *row; /* ids of the fragment's nodes, in topological order */
+    int32_t *row;        /* ids of the fragment's nodes, in topological order */
     struct graph *graph; /* the fragment they belong to; referenced */
 };
 
 enum { COL_NODE, COL_OP, COL_CHANNELS, COL_STRIDE, COL_SHAPE, COL_PIN };
 
 static const struct list_column columns[] = {
-    [COL_NODE] = {"node", 14, .flex = true},
-    [COL_OP] = {"operator", 14},
-    [COL_CHANNELS] = {"channels", 13},
-    [COL_STRIDE] = {"stride", 8},
-    [COL_SHAPE] = {"shape", 15, .flex = true},
-    [COL_PIN] = {"pin", 5, .right = true},
+    [COL_NODE] = {"node", 14, .flex = true},   [COL_OP] = {"operator", 14},
+    [COL_CHANNELS] = {"channels", 13},         [COL_STRIDE] = {"stride", 8},
+    [COL_SHAPE] = {"shape", 15, .flex = true}, [COL_PIN] = {"pin", 5, .right = true},
 };
 
 static const struct session_candidate *shown(const struct repair *v)
@@ -116,7 +113,7 @@ static void op_cell(const struct node *n, char *buf, size_t size)
         snprintf(buf, size, "%s%s %lldx%lld", node_is_depthwise(n) ? "dw" : "", node_op_type(n),
                  (long long)w.kernel[0], (long long)w.kernel[1]);
     else
-        snprintf(buf, size, "%s", node_op_type(n));
+        text_ops(buf, size, node_op_type(n));
 }
 
 static void cell(void *ctx, int row, int col, char *buf, size_t size)
@@ -188,9 +185,10 @@ static int style(void *ctx, int row, int col)
         return STYLE_BOLD;
     if (n->op == OP_INPUT || n->op == OP_OUTPUT)
         return STYLE_DIM;
-    if (repaired(v) && ((col == COL_CHANNELS && channels(v->graph, id) != channels(repaired(v), id)) ||
-                        (col == COL_STRIDE && strides(v->graph, id, a) &&
-                         strides(repaired(v), id, b) && (a[0] != b[0] || a[1] != b[1]))))
+    if (repaired(v) &&
+        ((col == COL_CHANNELS && channels(v->graph, id) != channels(repaired(v), id)) ||
+         (col == COL_STRIDE && strides(v->graph, id, a) && strides(repaired(v), id, b) &&
+          (a[0] != b[0] || a[1] != b[1]))))
         return STYLE_WARN;
     return col == COL_SHAPE ? STYLE_DIM : STYLE_TEXT;
 }
@@ -283,6 +281,15 @@ static void draw_graph(struct repair *v, struct rect r)
         screen_put(r.y, r.x + 1, r.w - 1, STYLE_DIM, "drawing ...");
 }
 
+/* A reason may be longer than a line: the rest goes below the table. */
+static int reason_lines(const struct repair *v, int w)
+{
+    const struct session_candidate *c = shown(v);
+    if (!c || c->accepted || !c->result || text_width(c->reason, theme_ascii()) + 16 < w)
+        return 0;
+    return text_width(c->reason, theme_ascii()) / (w > 2 ? w - 2 : 1) + 2;
+}
+
 static void draw_head(struct repair *v, struct rect r)
 {
     const struct session_candidate *c = shown(v);
@@ -291,7 +298,9 @@ static void draw_head(struct repair *v, struct rect r)
         screen_put(r.y, 1, r.w - 1, STYLE_DIM, "no candidate is shown");
         return;
     }
-    screen_putf(r.y, 1, r.w - 1, STYLE_BOLD, "%s for segment %d  %s", c->id, v->segment, c->ops);
+    char ops[256];
+    text_ops(ops, sizeof ops, c->ops);
+    screen_putf(r.y, 1, r.w - 1, STYLE_BOLD, "%s for segment %d  %s", c->id, v->segment, ops);
     if (session_preview_busy(ui_session(v->ui)))
         screen_put(r.y + 1, 1, r.w - 1, STYLE_WARN, "solving ...");
     else if (!c->result)
@@ -299,23 +308,14 @@ static void draw_head(struct repair *v, struct rect r)
     else if (!c->accepted)
         screen_putf(r.y + 1, 1, r.w - 1, STYLE_BAD, "%s: %s",
                     c->result->status == MEND_TIMEOUT ? "no answer in time" : "does not fit",
-                    c->reason);
+                    reason_lines(v, r.w) ? "see below" : c->reason);
     else
         screen_putf(r.y + 1, 1, r.w - 1, STYLE_GOOD,
                     "%s, %d change%s, %.1f ms; %s FLOPs, %s params",
                     mend_result_name(c->result->status), c->result->plan.n_change,
-                    c->result->plan.n_change == 1 ? "" : "s", c->result->plan.ms,
+                    c->result->plan.n_change == 1 ? "" : "s", c->result->ms,
                     text_delta((double)c->delta_flops, a, sizeof a),
                     text_delta((double)c->delta_params, b, sizeof b));
-}
-
-/* A reason may be longer than a line: the rest goes below the table. */
-static int reason_lines(const struct repair *v, int w)
-{
-    const struct session_candidate *c = shown(v);
-    if (!c || c->accepted || !c->result || text_width(c->reason, theme_ascii()) + 16 < w)
-        return 0;
-    return text_width(c->reason, theme_ascii()) / (w > 2 ? w - 2 : 1) + 2;
 }
 
 static void draw_reason(const struct repair *v, struct rect r)

@@ -59,7 +59,7 @@ static void cell(void *ctx, int row, int col, char *buf, size_t size)
         snprintf(buf, size, "%d", row);
         break;
     case COL_OPS:
-        snprintf(buf, size, "%s", s->ops);
+        text_ops(buf, size, s->ops);
         break;
     case COL_NODES:
         snprintf(buf, size, "%d", s->region.n);

@@ -92,6 +92,57 @@ static void add_help(struct str *b)
                "5 internal, 130 interrupted.\n");
 }
 
+/* Words as roff takes them. */
+static void add_roff(struct str *b, const char *s)
+{
+    for (; *s; s++)
+        if (*s == '\\')
+            str_add(b, "\\e");
+        else if (*s == '-')
+            str_add(b, "\\-");
+        else
+            str_add_char(b, *s);
+}
+
+static void add_roff_options(struct str *b, const struct cli_option *o)
+{
+    for (; o && o->name; o++) {
+        str_add(b, ".TP\n\\fB");
+        add_roff(b, o->alias ? o->alias : o->name);
+        if (o->alias) {
+            str_add(b, "\\fR, \\fB");
+            add_roff(b, o->name);
+        }
+        str_add(b, "\\fR");
+        if (o->value) {
+            str_add(b, " \\fI");
+            add_roff(b, o->value);
+            str_add(b, "\\fR");
+        }
+        str_add_char(b, '\n');
+        add_roff(b, o->help);
+        str_add(b, ".\n");
+    }
+}
+
+void cli_man(struct str *out)
+{
+    for (int i = 0; i < N_COMMANDS; i++) {
+        const struct cli_command *k = commands[i];
+        str_add(out, ".SS autogo ");
+        add_roff(out, k->name);
+        str_add_char(out, ' ');
+        add_roff(out, k->args);
+        str_add_char(out, '\n');
+        str_addf(out, "%c", k->help[0] >= 'a' && k->help[0] <= 'z' ? k->help[0] - 32 : k->help[0]);
+        add_roff(out, k->help + 1);
+        str_add(out, ".\n");
+        add_roff_options(out, k->options);
+    }
+    str_add(out, ".SS Options of every command\n");
+    add_roff_options(out, common);
+}
+
 /* ---- the command line ---- */
 
 static const struct cli_command *find_command(const char *name)

@@ -15,5 +15,7 @@ typedef int cli_ui_fn(const struct session_opts *opts, const char *model, const 
 
 /* The whole program. `ui` is NULL when there is no workbench in this build. */
 int cli_main(int argc, char **argv, cli_ui_fn *ui);
+/* The man page section on commands and options, made from the table of commands. */
+void cli_man(struct str *out);
 
 #endif

@@ -47,6 +47,8 @@ static enum status run_lines(struct cli *c, struct session *s, char *text, const
         if (next)
             *next++ = '\0';
         line++;
+        if (cli_get(c, "--echo") && text[strspn(text, " \t\r")] && *text != '#')
+            str_addf(&all, "> %s\n", text);
         st = cli_interrupted ? err_set(err, ST_CANCELLED, "interrupted")
                              : session_command(s, text, 0, &all, err);
         for (const char *note; (note = session_notice(s));)
@@ -97,6 +99,7 @@ static enum status run_script(struct cli *c, struct err *err)
 }
 
 static const struct cli_option options_run[] = {
+    {"--echo", NULL, NULL, "print every command before its answer"},
     {"--journal", NULL, "FILE", "keep the session's journal in FILE (recover goes on with it)"},
     {"--segments", NULL, "DB", "segment database (the shipped one)"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},

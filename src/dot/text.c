@@ -119,7 +119,7 @@ static void add_node(struct str *out, const struct graph *g, int32_t id, const s
     add_escaped(out, dot_op_label(n, op, sizeof op));
     if (!terse) {
         const struct ttype *t = dot_node_type(g, n);
-        if (n->op == OP_INPUT || n->op == OP_OUTPUT) {
+        if ((n->op == OP_INPUT || n->op == OP_OUTPUT) && strcmp(op, node_label(n)) != 0) {
             str_add(out, "\\n");
             add_escaped(out, node_label(n));
         }

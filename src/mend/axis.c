@@ -11,14 +11,44 @@
 
 /* ---- windows ---- */
 
-int64_t win_out(const struct mwin *w, int axis, int64_t in, int64_t stride)
+void window_make_same(struct window *w, int a, int64_t in, bool transposed)
 {
-    int a = axis - AXIS_H;
-    if (w->same[a])
-        return w->transposed ? in * stride : (in + stride - 1) / stride;
+    if (w->auto_pad == PAD_SAME_UPPER || w->auto_pad == PAD_SAME_LOWER)
+        return;
+    if (w->auto_pad == PAD_VALID)
+        for (int i = 0; i < 2; i++)
+            w->pad_begin[i] = w->pad_end[i] = 0;
+    w->auto_pad = PAD_EXPLICIT;
+    if (!transposed) {
+        window_set_same(w, a, in);
+        return;
+    }
+    int64_t total = (w->kernel[a] - 1) * w->dilation[a] + 1 - w->stride[a];
+    w->out_pad[a] = total < 0 ? -total : 0;
+    w->pad_begin[a] = total < 0 ? 0 : total / 2;
+    w->pad_end[a] = total < 0 ? 0 : total - total / 2;
+}
+
+int win_outs(const struct mwin *w, int axis, int64_t in, int64_t stride, int64_t *out)
+{
+    int a = axis - AXIS_H, n = 0;
     struct window changed = w->w;
     changed.stride[a] = stride;
-    return window_out(&changed, a, in, w->transposed);
+    /* Without a change of stride also as it is, so that what fits already stays untouched. */
+    if (!w->same[a] || stride == w->w.stride[a])
+        out[n++] = window_out(&changed, a, in, w->transposed);
+    if (w->same[a]) {
+        window_make_same(&changed, a, in, w->transposed);
+        out[n++] = window_out(&changed, a, in, w->transposed);
+    }
+    return n == 2 && out[0] == out[1] ? 1 : n;
+}
+
+static bool win_gives(const struct mwin *w, int axis, int64_t in, int64_t stride, int64_t out)
+{
+    int64_t o[2];
+    int n = win_outs(w, axis, in, stride, o);
+    return n > 0 && (o[0] == out || (n > 1 && o[1] == out));
 }
 
 int win_choices(const struct mwin *w, int axis, int64_t *t)
@@ -38,11 +68,11 @@ int win_choices(const struct mwin *w, int axis, int64_t *t)
 int64_t win_stride(const struct mwin *w, int axis, int64_t in, int64_t out)
 {
     int64_t now = w->w.stride[axis - AXIS_H], t[4];
-    if (win_out(w, axis, in, now) == out)
+    if (win_gives(w, axis, in, now, out))
         return now;
     int n = win_choices(w, axis, t);
     for (int i = 0; i < n; i++)
-        if (win_out(w, axis, in, t[i]) == out)
+        if (win_gives(w, axis, in, t[i], out))
             return t[i];
     return 0;
 }
@@ -145,23 +175,25 @@ int64_t rel_cost(const struct axis_problem *p, const struct rel *r, const int64_
 }
 
 /* What the class at place `at` of r can be, given the sizes of the others. */
-static void image(const struct axis_problem *p, const struct rel *r, int at, bool keep_strides,
+static void image(const struct axis_problem *p, const struct rel *r, int at, bool as_is,
                   struct sizes *s)
 {
     const struct dom *d = &p->dom[r->c[at == 0 ? r->n - 1 : 0]];
-    int64_t t[4];
+    int64_t t[4], out[2];
     switch (r->kind) {
     case CON_FIX:
         sizes_add(s, r->k);
         break;
     case CON_WINDOW: {
         const struct mwin *w = &p->m->win.at[r->con->win];
-        int n = keep_strides ? 1 : win_choices(w, p->axis, t);
-        if (keep_strides)
-            t[0] = w->w.stride[p->axis - AXIS_H];
-        for (int i = 0; i < d->n; i++)
+        int n = as_is ? 0 : win_choices(w, p->axis, t);
+        for (int i = 0; i < d->n; i++) {
+            if (as_is)
+                sizes_add(s, window_out(&w->w, p->axis - AXIS_H, d->at[i], w->transposed));
             for (int k = 0; k < n; k++)
-                sizes_add(s, win_out(w, p->axis, d->at[i], t[k]));
+                for (int o = win_outs(w, p->axis, d->at[i], t[k], out); o-- > 0;)
+                    sizes_add(s, out[o]);
+        }
         break;
     }
     case CON_SCALE:
@@ -205,11 +237,12 @@ static bool supported(const struct axis_problem *p, const struct rel *r, int at,
         return rel_cost(p, r, x) != COST_NEVER;
     if (r->kind == CON_WINDOW && at == 0) {
         const struct mwin *w = &p->m->win.at[r->con->win];
-        int64_t t[4];
+        int64_t t[4], out[2];
         int n = win_choices(w, p->axis, t);
         for (int i = 0; i < n; i++)
-            if (dom_find(&p->dom[r->c[1]], win_out(w, p->axis, v, t[i])) >= 0)
-                return true;
+            for (int o = win_outs(w, p->axis, v, t[i], out); o-- > 0;)
+                if (dom_find(&p->dom[r->c[1]], out[o]) >= 0)
+                    return true;
         return false;
     }
     int a = at == 0 ? 1 : 0, b = r->n == 3 ? 3 - at - a : -1;
@@ -365,7 +398,7 @@ static void add_rel(struct axis_problem *p, const struct con *c)
 }
 
 /* Reachable sizes, forward. A class reached twice keeps the sizes common to both. */
-static void reach(struct axis_problem *p, bool keep_strides)
+static void reach(struct axis_problem *p, bool as_is)
 {
     for (size_t i = 0; i < p->rel.n && !p->empty; i++) {
         const struct rel *r = &p->rel.at[i];
@@ -378,7 +411,7 @@ static void reach(struct axis_problem *p, bool keep_strides)
         if (unknown > 1 || r->kind == CON_BCAST)
             continue;
         struct sizes s = {{0}};
-        image(p, r, at, keep_strides, &s);
+        image(p, r, at, as_is, &s);
         struct dom found = sizes_take(&s), *d = &p->dom[r->c[at]];
         if (d->n < 0) {
             *d = found;
@@ -399,8 +432,7 @@ static void reach(struct axis_problem *p, bool keep_strides)
     }
 }
 
-void axis_init(struct axis_problem *p, const struct model *m, int axis, int n_con,
-               bool keep_strides)
+void axis_init(struct axis_problem *p, const struct model *m, int axis, int n_con, bool as_is)
 {
     memset(p, 0, sizeof *p);
     p->m = m;
@@ -412,7 +444,7 @@ void axis_init(struct axis_problem *p, const struct model *m, int axis, int n_co
     for (int i = 0; i < n_con; i++)
         if (m->con.at[i].axis == axis)
             add_rel(p, &m->con.at[i]);
-    reach(p, keep_strides);
+    reach(p, as_is);
 }
 
 void axis_done(struct axis_problem *p)

@@ -15,7 +15,7 @@ static void read_sizes(const struct axis_problem *p, const int *pick, int64_t *s
             size[v] = p->dom[p->cls[v]].at[pick ? pick[p->cls[v]] : 0];
 }
 
-/* The present strides, if they do. */
+/* The present strides and pads, if they do. */
 static bool try_as_is(const struct model *m, int axis, int64_t *size)
 {
     struct axis_problem p;

@@ -172,7 +172,8 @@ static int64_t wanted(double ratio, int64_t was)
     if (fabs(ratio - 1) < 1e-12)
         return was;
     int64_t step = was % 8 == 0 ? 8 : 1;
-    int64_t want = llround((double)was * ratio / (double)step) * step;
+    /* A hair above one half, so that halves go up whatever the last bit of the ratio. */
+    int64_t want = (int64_t)floor((double)was * ratio / (double)step + 0.5 + 1e-9) * step;
     return want < step ? step : want > MEND_MAX_CHANNELS ? MEND_MAX_CHANNELS : want;
 }
 

@@ -15,14 +15,19 @@ struct table {
     bool used; /* replaced by the table of an eliminated class */
 };
 
+struct index {
+    VEC(int) at;
+};
+
 struct elim {
     const struct axis_problem *p;
     const struct limits *lim;
     struct dom *dom; /* private copy of the headers; sizes are borrowed */
     VEC(struct table) table;
-    VEC(int) order;  /* eliminated classes */
-    VEC(int) bucket; /* for each of them the tables it was in, -1 between classes */
-    int64_t base;    /* cost of what has no choice */
+    struct index *of; /* for each class the tables it is in, used ones too */
+    VEC(int) order;   /* eliminated classes */
+    VEC(int) bucket;  /* for each of them the tables it was in, -1 between classes */
+    int64_t base;     /* cost of what has no choice */
     bool too_wide;
 };
 
@@ -63,6 +68,19 @@ static bool next(const struct elim *e, const struct table *t, int *digit)
     return false;
 }
 
+/* Takes t->cost. A table of no class is a cost that nothing changes. */
+static void add_table(struct elim *e, const struct table *t)
+{
+    if (!t->n) {
+        e->base = plus(e->base, t->cost[0]);
+        free(t->cost);
+        return;
+    }
+    for (int i = 0; i < t->n; i++)
+        vec_push(&e->of[t->var[i]].at, (int)e->table.n);
+    vec_push(&e->table, *t);
+}
+
 static void add_rel_table(struct elim *e, const struct rel *r)
 {
     struct table t = {0};
@@ -84,21 +102,16 @@ static void add_rel_table(struct elim *e, const struct rel *r)
         }
         t.cost[at++] = rel_cost(e->p, r, x);
     } while (next(e, &t, digit));
-    if (t.n) {
-        vec_push(&e->table, t);
-        return;
-    }
-    e->base = plus(e->base, t.cost[0]);
-    free(t.cost);
+    add_table(e, &t);
 }
 
 /* The scope that remains when `var` is eliminated; its size, 0 when too large. */
 static int64_t joint_scope(const struct elim *e, int var, struct table *joint)
 {
     joint->n = 0;
-    for (size_t i = 0; i < e->table.n; i++) {
-        const struct table *t = &e->table.at[i];
-        if (t->used || scope_at(t, var) < 0)
+    for (size_t i = 0; i < e->of[var].at.n; i++) {
+        const struct table *t = &e->table.at[e->of[var].at.at[i]];
+        if (t->used)
             continue;
         for (int k = 0; k < t->n; k++) {
             if (t->var[k] == var || scope_at(joint, t->var[k]) >= 0)
@@ -143,11 +156,13 @@ static int64_t best_value(const struct elim *e, int var, const int *bucket, int 
 static enum solved eliminate(struct elim *e, int var, struct table *joint, int64_t size, int *pick)
 {
     size_t first = e->bucket.n;
-    for (size_t i = 0; i < e->table.n; i++)
-        if (!e->table.at[i].used && scope_at(&e->table.at[i], var) >= 0) {
-            e->table.at[i].used = true;
-            vec_push(&e->bucket, (int)i);
-        }
+    for (size_t i = 0; i < e->of[var].at.n; i++) {
+        int at_table = e->of[var].at.at[i];
+        if (e->table.at[at_table].used)
+            continue;
+        e->table.at[at_table].used = true;
+        vec_push(&e->bucket, at_table);
+    }
     int n = (int)(e->bucket.n - first), digit[MAX_SCOPE] = {0}, value;
     int64_t at = 0;
     joint->used = false;
@@ -163,12 +178,7 @@ static enum solved eliminate(struct elim *e, int var, struct table *joint, int64
     } while (next(e, joint, digit));
     vec_push(&e->bucket, -1);
     vec_push(&e->order, var);
-    if (joint->n) {
-        vec_push(&e->table, *joint);
-    } else {
-        e->base = plus(e->base, joint->cost[0]);
-        free(joint->cost);
-    }
+    add_table(e, joint);
     return SOLVED;
 }
 
@@ -264,6 +274,7 @@ static enum solved solve(const struct axis_problem *p, struct dom *dom, const st
 {
     struct elim e = {.p = p, .lim = lim, .dom = dom};
     enum solved st = limits_check(lim);
+    e.of = x_calloc((size_t)p->n_cls + 1, sizeof *e.of);
     memset(pick, 0, (size_t)p->n_cls * sizeof *pick);
     for (size_t i = 0; i < p->rel.n && !e.too_wide && e.base != COST_NEVER; i++)
         add_rel_table(&e, &p->rel.at[i]);
@@ -276,6 +287,9 @@ static enum solved solve(const struct axis_problem *p, struct dom *dom, const st
         trace_back(&e, pick);
     for (size_t i = 0; i < e.table.n; i++)
         free(e.table.at[i].cost);
+    for (int c = 0; c < p->n_cls; c++)
+        vec_done(&e.of[c].at);
+    free(e.of);
     vec_done(&e.table);
     vec_done(&e.order);
     vec_done(&e.bucket);

@@ -1,12 +1,32 @@
 /* Shape repair: choose channels, strides and paddings inside a fragment so that it fits a
- * boundary. (AutoGO's "resolution propagation", algorithms section 4, without its faults.)
+ * boundary (AutoGO's "resolution propagation", without its faults).
  *
- * Model: H and W are solved per axis by exact propagation with stride choices; channels are
- * classes of equal channels (union-find) with sums at concats, group and depth-to-space
- * divisibility, solved by propagation and, for what remains, an integer program in GLPK.
- * The objective is the smallest weighted change; a result is always re-inferred with shape_infer.
- * A GLPK problem lives and dies inside one call on the caller's thread; its environment is
- * thread-local, a time limit is always set. Thread-safe. */
+ * Channels: tensors that are equally wide for good form a class (union-find); concat, split,
+ * depth-to-space, flatten and depthwise multipliers are sums between classes, groups ask for
+ * multiples. What the boundary, pins and operators that keep their shapes fix is propagated
+ * through the sums. A class that is left alone takes the width it wants; classes that sums still
+ * couple are an integer program for GLPK, the only use of it.
+ * Heights and widths: one problem for each axis, solved exactly by bucket elimination over the
+ * sizes that can be reached. A stride may become 1, 2 or 4. A window that has only divided its
+ * input by its stride (rounding up; transposed: multiplied) gets `same` pads where its old ones
+ * no longer do that; unless its stride changes, its old pads are as good. All other windows keep
+ * their pads. Kernels and dilations stay, groups too, except that those of a depthwise convolution
+ * follow its channels. An operand of an elementwise join that had the size of the result still has
+ * it; one that was broadcast (size 1) may also stay so (along the channels it does, unless its
+ * width is fixed otherwise).
+ *
+ * The objective, smallest is best, is the sum of
+ * - weight * |width - wanted| over the channel classes that nothing fixes directly. Weight: the
+ *   tensors of the class, inputs not counted. Wanted: the width before, times the geometric mean
+ *   of need/has channels over all ports, rounded, a multiple of 8 if it was one. Besides, in each
+ *   set of coupled undecided widths the multiples of 8 stay such, if that has any solution;
+ * - 1 + (n - 1 - i) / n^2 for each changed stride of each axis, where the window is the i-th of n
+ *   in topological order: as few as possible, then as late as possible.
+ * Changed pads cost nothing. Channels, heights and widths do not depend on each other. When time
+ * runs out, the best widths GLPK has found so far are taken, if any.
+ *
+ * A result is always re-inferred with shape_infer. A GLPK problem lives and dies inside one call on
+ * the caller's thread; its environment is thread-local. Thread-safe. */
 #ifndef MEND_MEND_H
 #define MEND_MEND_H
 

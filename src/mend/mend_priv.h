@@ -111,8 +111,10 @@ bool const_neutral(const struct node *n, int port, double *value);
 
 /* The stride that makes `out` from `in` (the present one if it does), 0 when none does. */
 int64_t win_stride(const struct mwin *w, int axis, int64_t in, int64_t out);
-/* Output size under a stride, < 1 when it does not fit. */
-int64_t win_out(const struct mwin *w, int axis, int64_t in, int64_t stride);
+/* Pads along spatial axis `a` that divide (transposed: multiply) the size by the stride. */
+void window_make_same(struct window *w, int a, int64_t in, bool transposed);
+/* Output sizes possible under a stride (one or two; < 1 does not fit); their number. */
+int win_outs(const struct mwin *w, int axis, int64_t in, int64_t stride, int64_t *out);
 /* Stride choices, ascending, at most 4. */
 int win_choices(const struct mwin *w, int axis, int64_t *t);
 /* What a changed stride costs: one for each, and less than one in all for being early. */
@@ -143,9 +145,8 @@ struct axis_problem {
     VEC(struct rel) rel;
     bool empty; /* some class has no size left */
 };
-/* The first n_con constraints; keep_strides: only the present strides. */
-void axis_init(struct axis_problem *p, const struct model *m, int axis, int n_con,
-               bool keep_strides);
+/* The first n_con constraints; as_is: only the present strides and pads. */
+void axis_init(struct axis_problem *p, const struct model *m, int axis, int n_con, bool as_is);
 void axis_done(struct axis_problem *p);
 /* Cost of sizes x for classes r->c, or COST_NEVER. */
 #define COST_NEVER INT64_MAX

@@ -236,7 +236,14 @@ static void rule_conv(struct model *m, int32_t id)
         keep_node(m, id);
         return;
     }
-    add_window(m, id, &w, in, out);
+    if (node_attr(n, "output_shape")) { /* pads follow from the sizes */
+        for (int axis = AXIS_H; axis <= AXIS_W; axis++) {
+            add_fix(m, axis, in, m->val[in].was[axis], id, WHY_KEEP);
+            add_fix(m, axis, out, m->val[out].was[axis], id, WHY_KEEP);
+        }
+    } else {
+        add_window(m, id, &w, in, out);
+    }
     if (w.group > 1 && w.group == w.cin) { /* depthwise: groups follow the channels */
         if (w.cout == w.cin)
             add_eq(m, AXIS_C, id, in, out);

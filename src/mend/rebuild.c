@@ -70,29 +70,6 @@ static void new_weight(struct rebuilder *r, int32_t id, const struct ttype *t, i
 
 /* ---- windows ---- */
 
-/* Keeps the pads when they still give the size that was solved for, else makes them `same`. */
-static void fit_pads(struct window *w, int a, int64_t in, int64_t out, bool transposed)
-{
-    if (window_out(w, a, in, transposed) == out)
-        return;
-    if (w->auto_pad != PAD_EXPLICIT) {
-        w->auto_pad = PAD_EXPLICIT;
-        for (int i = 0; i < 2; i++)
-            w->pad_begin[i] = w->pad_end[i] = 0;
-    }
-    if (transposed) {
-        int64_t total = (w->kernel[a] - 1) * w->dilation[a] + 1 - w->stride[a];
-        w->out_pad[a] = total < 0 ? -total : 0;
-        total = total < 0 ? 0 : total;
-        w->pad_begin[a] = total / 2;
-        w->pad_end[a] = total - total / 2;
-        return;
-    }
-    window_set_same(w, a, in);
-    if (window_out(w, a, in, false) != out)
-        w->ceil_mode = false;
-}
-
 static const struct mwin *window_of(const struct model *m, int32_t id)
 {
     int lo = 0, hi = (int)m->win.n; /* few windows, in topological order: not sorted by id */
@@ -118,11 +95,9 @@ static void rebuild_window(struct rebuilder *r, int32_t id, struct window *w)
             w->stride[a] = stride;
             touched = true;
         }
+        /* Pads stay when they still give the size that was solved for. */
         if (window_out(w, a, i, win->transposed) != o) {
-            bool automatic = w->auto_pad != PAD_EXPLICIT;
-            fit_pads(w, a, i, o, win->transposed);
-            if (automatic && axis == AXIS_W) /* explicit pads count for both axes */
-                fit_pads(w, 0, size_of(r, in, AXIS_H), size_of(r, out, AXIS_H), win->transposed);
+            window_make_same(w, a, i, win->transposed);
             touched = true;
         }
     }

@@ -21,6 +21,10 @@ static void write_channels(struct lp *lp, const struct model *m)
         chan_done(&c);
         return;
     }
+    /* Solved first, because only that tells which multiples of 8 can be kept. */
+    struct limits lim = {mend_now_ms() + 1e4, NULL};
+    double cost;
+    chan_solve(&c, &lim, &cost, reason);
     int *col = x_calloc((size_t)c.n_cls + 1, sizeof *col);
     for (int i = 0; i < c.n_cls; i++)
         col[i] = c.at[i].fixed ? lp_col(lp, c.at[i].size, c.at[i].size, true, 0, "c%d", i)
@@ -66,6 +70,21 @@ static void write_pairs(struct lp *lp, const struct axis_problem *p, const struc
     free(arc);
 }
 
+/* Both ends are one class: what a size costs is a cost of its binary. */
+static void write_loop(struct lp *lp, const struct axis_problem *p, const struct rel *r,
+                       const int *first)
+{
+    const struct dom *d = &p->dom[r->c[0]];
+    for (int i = 0; i < d->n; i++) {
+        int64_t x[3] = {d->at[i], d->at[i], 0}, cost = rel_cost(p, r, x);
+        struct lp_col *z = &lp->col.at[first[r->c[0]] + i];
+        if (cost == COST_NEVER)
+            z->hi = 0;
+        else
+            z->cost += (double)cost / win_cost_unit(p->m);
+    }
+}
+
 static void write_sum(struct lp *lp, const struct axis_problem *p, const struct rel *r, int at,
                       const int *first)
 {
@@ -98,7 +117,9 @@ static void write_axis(struct lp *lp, const struct model *m, int axis)
         const struct rel *r = &p.rel.at[i];
         if (r->kind == CON_LIN)
             write_sum(lp, &p, r, (int)i, first);
-        else if (r->n == 2 && r->c[0] != r->c[1])
+        else if (r->n == 2 && r->c[0] == r->c[1])
+            write_loop(lp, &p, r, first);
+        else if (r->n == 2)
             write_pairs(lp, &p, r, (int)i, first);
     }
     free(first);

@@ -91,10 +91,13 @@ static void add_nodes(struct splicer *s)
 
 /* ---- the outside ---- */
 
-/* Whether a user knows the value by name: a graph output, or a subgraph that captures it. */
-static bool by_name(const struct node *user, int port)
+/* Whether a user knows the value by its name: a subgraph that captures it, a graph output that goes
+ * by the same name. (An output of another name is renamed or copied when it is written.) */
+static bool by_name(const struct node *user, int port, const char *name)
 {
-    return user->op == OP_OUTPUT || port >= user->n_in - user->n_implicit;
+    if (user->op == OP_OUTPUT)
+        return !user->name[0] || strcmp(user->name, name) == 0;
+    return port >= user->n_in - user->n_implicit;
 }
 
 /* The name goes to its new holder; a node that is otherwise as it was loses it. */
@@ -104,7 +107,7 @@ static void hand_name(struct splicer *s, struct value_ref v, const char *name)
         const struct node *n = graph_edit_node(s->e, s->s->added[i]);
         for (int k = 0; k < n->n_out; k++) {
             bool holder = s->s->added[i] == v.node && k == v.port;
-            if (holder || (name[0] && strcmp(n->out[k].name, name) == 0)) {
+            if (holder || strcmp(n->out[k].name, name) == 0) {
                 struct node_output *o = &graph_edit_mut(s->e, s->s->added[i])->out[k];
                 o->name = copy_text(o->name, holder ? name : "");
             }
@@ -117,16 +120,15 @@ static enum status rewire(struct splicer *s, struct value_ref was, struct value_
 {
     int n;
     const struct use *use = graph_uses(s->g, was.node, &n);
-    const char *name = graph_node(s->g, was.node)->out[was.port].name, *wanted = NULL;
-    bool forwarded = now.node < graph_n_slots(s->g);
+    const char *name = graph_node(s->g, was.node)->out[was.port].name;
+    bool forwarded = now.node < graph_n_slots(s->g), wanted = false;
     for (int i = 0; i < n; i++) {
         const struct node *user = graph_node(s->g, use[i].node);
         if (region_has(s->r, use[i].node) || user->in[use[i].port].port != was.port)
             continue;
-        if (by_name(user, use[i].port)) {
-            bool named = user->op == OP_OUTPUT && user->name[0];
-            wanted = named ? user->name : name;
-            if (forwarded && !named)
+        if (by_name(user, use[i].port, name)) {
+            wanted = true;
+            if (forwarded && (user->op != OP_OUTPUT || !user->name[0]))
                 return err_set(err, ST_MODEL,
                                "node '%s' (%s) knows the value '%s' by name, which the fragment "
                                "does not compute",
@@ -136,7 +138,7 @@ static enum status rewire(struct splicer *s, struct value_ref was, struct value_
         node_set_input(m, use[i].port, now.node, now.port, NULL);
     }
     if (wanted && !forwarded)
-        hand_name(s, now, wanted);
+        hand_name(s, now, name);
     return ST_OK;
 }
 

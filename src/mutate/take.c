@@ -157,15 +157,21 @@ struct tensor *fresh_const(const struct node *n, int port, const char *name, uin
 
 /* ---- matching ---- */
 
+/* Both from a node, both constant or both left out. */
+static bool same_kind(const struct node_input *a, const struct node_input *b)
+{
+    return a->node >= 0 ? b->node >= 0 : a->node == b->node;
+}
+
 static bool same_params(const struct node *a, const struct node *b)
 {
     if (a->n_in != b->n_in)
         return false;
-    for (int i = 0; i < a->n_in; i++)
-        if (a->in[i].node == IN_CONST || b->in[i].node < 0)
-            if (a->in[i].node != b->in[i].node ||
-                (a->in[i].tensor && !tensor_equal(a->in[i].tensor, b->in[i].tensor)))
-                return false;
+    for (int i = 0; i < a->n_in; i++) {
+        const struct tensor *t = a->in[i].tensor;
+        if (!same_kind(&a->in[i], &b->in[i]) || (t && !tensor_equal(t, b->in[i].tensor)))
+            return false;
+    }
     return true;
 }
 
@@ -185,13 +191,9 @@ static bool is_same(const struct node *a, const struct node *old)
 {
     if (a->n_in != old->n_in || a->n_out != old->n_out || !same_attrs(a, old))
         return false;
-    for (int i = 0; i < a->n_in; i++) {
-        const struct node_input *x = &a->in[i], *y = &old->in[i];
-        if (x->node < 0 || y->node < 0 ? x->node != y->node : false)
+    for (int i = 0; i < a->n_in; i++)
+        if (!same_kind(&a->in[i], &old->in[i]) || (a->in[i].tensor && !take_const(a, old, i)))
             return false;
-        if (x->tensor && !take_const(a, old, i))
-            return false;
-    }
     for (int i = 0; i < a->n_out; i++)
         if (!same_type(&a->out[i].type, &old->out[i].type))
             return false;

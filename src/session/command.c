@@ -104,7 +104,7 @@ static enum status cmd_SEGMENTS(const struct call *c, struct err *err)
 
 static enum status cmd_SEGMENT(const struct call *c, struct err *err)
 {
-    int k;
+    int k = 0;
     TRY(session_need_model(c->s, err));
     TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
     TRY(session_select(c->s, k, err));
@@ -130,7 +130,7 @@ static enum status cmd_CANDIDATES(const struct call *c, struct err *err)
 
 static enum status cmd_SHOW(const struct call *c, struct err *err)
 {
-    int rank;
+    int rank = 0;
     TRY(session_need_model(c->s, err));
     TRY(rank_arg(c, c->word[0], &rank, err));
     TRY(session_preview(c->s, rank, err));
@@ -142,7 +142,7 @@ static enum status cmd_PIN(const struct call *c, struct err *err)
 {
     TRY(session_need_model(c->s, err));
     const struct session_candidate *p = session_previewed(c->s);
-    int channels;
+    int channels = 0;
     if (!p)
         return err_set(err, ST_NO, "no candidate is shown (show RANK)");
     int32_t node = session_fragment_node(p->fragment, c->word[0]);
@@ -183,7 +183,7 @@ static void tell_version(const struct call *c)
 
 static enum status cmd_APPLY(const struct call *c, struct err *err)
 {
-    int rank;
+    int rank = 0;
     TRY(session_may_edit(c->s, err));
     if (c->n) {
         TRY(rank_arg(c, c->word[0], &rank, err));
@@ -197,7 +197,7 @@ static enum status cmd_APPLY(const struct call *c, struct err *err)
 
 static enum status cmd_REPLACE(const struct call *c, struct err *err)
 {
-    int k;
+    int k = 0;
     TRY(session_may_edit(c->s, err));
     TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
     TRY(session_replace(c->s, k, c->word[1], (const char *const *)c->word + 2, c->n - 2, err));
@@ -207,7 +207,7 @@ static enum status cmd_REPLACE(const struct call *c, struct err *err)
 
 static enum status cmd_REJECT(const struct call *c, struct err *err)
 {
-    int rank;
+    int rank = 0;
     int64_t record;
     char id[24];
     TRY(session_may_edit(c->s, err));
@@ -238,7 +238,7 @@ static enum status cmd_REDO(const struct call *c, struct err *err)
 
 static enum status cmd_GOTO(const struct call *c, struct err *err)
 {
-    int v;
+    int v = 0;
     TRY(session_may_edit(c->s, err));
     TRY(number_arg(c->word[0], "version", 0, INT32_MAX, &v, err));
     TRY(session_goto(c->s, v, err));

@@ -4,7 +4,7 @@
 
 const char *describe_delta(int64_t v, char *buf, size_t size)
 {
-    char num[32];
+    char num[24];
     str_si(v < 0 ? -(double)v : (double)v, num, sizeof num);
     snprintf(buf, size, "%s%s", v > 0 ? "+" : v < 0 ? "-" : "", num);
     return buf;

@@ -206,7 +206,10 @@ char *version_ops(const struct graph *g, const int32_t *ids, int n)
         struct window w;
         str_addf(&b, "%s%s", i ? " " : "", node_op_type(node));
         if (node_window(node, &w))
-            str_addf(&b, "%lldx%lld", (long long)w.kernel[0], (long long)w.kernel[1]);
+            str_addf(&b, "%lldx%lld%s", (long long)w.kernel[0], (long long)w.kernel[1],
+                     node_is_depthwise(node) ? "dw"
+                     : w.group > 1           ? "g"
+                                             : "");
     }
     free(at);
     return b.s ? str_take(&b) : x_strdup("");

@@ -186,7 +186,7 @@ enum status shape_axis_set(struct shaper *s, const int64_t *axes, int n, int ran
 {
     *mask = 0;
     for (int i = 0; i < n; i++) {
-        int axis;
+        int axis = 0;
 
         TRY(shape_axis(s, axes[i], rank, &axis));
         if (*mask & 1u << axis)

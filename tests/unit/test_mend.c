@@ -4,12 +4,14 @@
 #include "mend/mend.h"
 #include "shape/shape.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -239,6 +241,22 @@ static void test_valid_padding(void **state)
     mend_plan_done(&p);
 }
 
+/* A 2x2 pool divides even sizes; with an odd one both ways of rounding fit. */
+static void test_fits_as_it_is(void **state)
+{
+    (void)state;
+    struct graph_edit *e = graph_edit_new(NULL);
+    output(e, pool(e, input(e, 8, 32), 2, 2, 0));
+    struct graph *g = finish(e);
+    struct mend_plan p = mend(graph_ref(g), 8, 27, 8, 13);
+    expect(&p, MEND_UNCHANGED);
+    mend_plan_done(&p);
+    p = mend(g, 8, 27, 8, 14);
+    expect(&p, MEND_REPAIRED);
+    assert_true(p.objective == 0 && p.n_change == 0); /* pads cost nothing */
+    mend_plan_done(&p);
+}
+
 static void test_residual(void **state)
 {
     (void)state;
@@ -348,6 +366,23 @@ static void test_transposed(void **state)
     mend_plan_done(&p);
 }
 
+static void test_transposed_output_shape(void **state)
+{
+    (void)state;
+    struct graph_edit *e = graph_edit_new(NULL);
+    int32_t x = conv_op(e, OP_CONVT, input(e, 32, 8), (struct conv){"up", 32, 16, 3, 2, 0, 0});
+    node_set_ints(graph_edit_mut(e, x), "output_shape", (int64_t[]){16, 16}, 2);
+    output(e, x);
+    struct graph *g = finish(e);
+    struct mend_plan p = mend(graph_ref(g), 64, 8, 24, 16);
+    expect(&p, MEND_REPAIRED);
+    mend_plan_done(&p);
+    p = mend(g, 32, 14, 16, 28);
+    expect(&p, MEND_INFEASIBLE);
+    assert_non_null(strstr(p.reason, "'up'"));
+    mend_plan_done(&p);
+}
+
 static void test_pool_branches(void **state)
 {
     (void)state;
@@ -434,6 +469,50 @@ static void test_cancel(void **state)
     graph_unref(g);
 }
 
+/* Integer programs on several threads, stopped at any moment. */
+enum { THREADS = 4, REPAIRS = 150 };
+struct worker {
+    pthread_t id;
+    struct graph *g;
+    int number, stop, answered;
+};
+
+static void *repair_many(void *arg)
+{
+    struct worker *w = arg;
+    for (int i = 0; i < REPAIRS; i++) {
+        struct mend_opts opts = {.cancel = &w->stop, .time_limit_s = 20};
+        struct ttype in = ttype_nchw(1, 32, 16, 16), out = ttype_nchw(1, 9 + 8 * (i % 16), 16, 16);
+        struct mend_plan p;
+        struct err err = {0};
+        enum status st = mend_fragment(w->g, &in, &out, &opts, &p, &err);
+        w->answered += st == ST_CANCELLED || (st == ST_OK && p.result == MEND_REPAIRED);
+        mend_plan_done(&p);
+        __atomic_store_n(&w->stop, i % 7 == w->number, __ATOMIC_RELAXED);
+    }
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    struct worker w[THREADS];
+    struct graph *g = concat_of(16, 48);
+    for (int i = 0; i < THREADS; i++) {
+        w[i] = (struct worker){.g = g, .number = i};
+        assert_int_equal(pthread_create(&w[i].id, NULL, repair_many, &w[i]), 0);
+    }
+    for (int k = 0; k < 200; k++) {
+        nanosleep(&(struct timespec){0, 50000}, NULL);
+        __atomic_store_n(&w[k % THREADS].stop, 1, __ATOMIC_RELAXED);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(w[i].id, NULL);
+        assert_int_equal(w[i].answered, REPAIRS);
+    }
+    graph_unref(g);
+}
+
 static void test_write_lp(void **state)
 {
     (void)state;
@@ -456,6 +535,38 @@ static void test_write_lp(void **state)
     unlink(path);
 }
 
+/* A pool between two operands of one join: both of its ends are one class, whose only size there
+ * costs a changed stride. The written objective has that cost too. */
+static void test_write_lp_loop(void **state)
+{
+    (void)state;
+    struct graph_edit *e = graph_edit_new(NULL);
+    int32_t x = input(e, 8, 1);
+    output(e, join(e, OP_MUL, "mul", x, pool(e, x, 1, 2, 0)));
+    struct graph *g = finish(e);
+    struct ttype t = ttype_nchw(1, 8, 2, 2);
+    struct err err = {0};
+    char path[] = "/tmp/autogo-lp-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(mend_write_lp(g, &t, &t, path, &err), ST_OK);
+    unsigned char *text;
+    size_t size;
+    assert_int_equal(file_read(path, 1 << 20, &text, &size, &err), ST_OK);
+    char *end = strstr((char *)text, "Subject To");
+    assert_non_null(end);
+    *end = '\0';
+    assert_non_null(strstr((char *)text, " z1_0_2"));
+    assert_non_null(strstr((char *)text, " z2_0_2"));
+    free(text);
+    unlink(path);
+    struct mend_plan p = mend(g, 8, 2, 8, 2);
+    assert_int_equal(p.result, MEND_REPAIRED);
+    assert_int_equal(p.objective, 2);
+    mend_plan_done(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +578,8 @@ int main(void)
         cmocka_unit_test(test_pool_branches), cmocka_unit_test(test_squeeze_excite),
         cmocka_unit_test(test_pins),          cmocka_unit_test(test_boundary_forms),
         cmocka_unit_test(test_cancel),        cmocka_unit_test(test_write_lp),
+        cmocka_unit_test(test_fits_as_it_is), cmocka_unit_test(test_transposed_output_shape),
+        cmocka_unit_test(test_threads),       cmocka_unit_test(test_write_lp_loop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

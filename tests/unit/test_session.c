@@ -229,11 +229,13 @@ static void write_text(const char *text)
 
 static char *read_text(const char *path)
 {
-    unsigned char *data;
-    size_t n;
+    unsigned char *data = NULL;
+    size_t n = 0;
     struct err err = {0};
     ok(file_read(path, 1 << 24, &data, &n, &err), &err);
-    return (char *)data;
+    char *text = x_strndup((const char *)data, n);
+    free(data);
+    return text;
 }
 
 static void make_journal(int records)
@@ -318,7 +320,9 @@ static void journal_damage_is_named(void **state)
     struct journal_text t = {0};
     make_journal(3);
     char *text = read_text(journal);
-    *strstr(text, "s12") = 'S'; /* in line 7, the first record */
+    char *record = strstr(text, "s12"); /* in line 7, the first record */
+    assert_non_null(record);
+    *record = 'S';
     write_text(text);
     assert_int_equal(read_journal(&t, &err), ST_MODEL);
     assert_non_null(strstr(err.msg, "line 7"));

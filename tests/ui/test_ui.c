@@ -1,0 +1,613 @@
+/* The workbench as a user sees it: every view compared with a saved screen at two sizes, ASCII and
+ * mono, resizing, crashes, signals, bad terminals, bad models, scripts, recovery.
+ * AUTOGO is the program (default: ./autogo). */
+#include "vt.h"
+
+#include "ui/text.h"
+
+#include <locale.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+/* after the above */
+#include <cmocka.h>
+
+static char work[64]; /* a folder of this run */
+static char program[512];
+static int n_state;
+
+static void shell(const char *command)
+{
+    if (system(command) != 0) {
+        printf("failed: %s\n", command);
+        exit(99);
+    }
+}
+
+/* The database of the screens is mined here from a few networks, so that they do not change with
+ * the shipped one. */
+static int set_up(void **state)
+{
+    char cmd[1024];
+    (void)state;
+    const char *p = getenv("AUTOGO");
+    if (!realpath(p ? p : "./autogo", program)) {
+        perror(p ? p : "./autogo");
+        return -1;
+    }
+    strcpy(work, "/tmp/autogo-ui-XXXXXX");
+    if (!mkdtemp(work) || chdir(work) != 0)
+        return -1;
+    snprintf(cmd, sizeof cmd,
+             "mkdir segments && '%s' mine zoo:resnet50 zoo:mobilenetv2 zoo:fsrcnn-3 'nb201:*500' "
+             "-o segments/segments.db >/dev/null 2>mine.err </dev/null",
+             program);
+    shell(cmd);
+    setenv("AUTOGO_DATA", work, 1);
+    setenv("HOME", work, 1);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    char cmd[128];
+    (void)state;
+    snprintf(cmd, sizeof cmd, "cd / && rm -rf '%s'", work);
+    return system(cmd);
+}
+
+/* Every test has a history of its own. */
+static int fresh(void **state)
+{
+    char dir[128];
+    (void)state;
+    snprintf(dir, sizeof dir, "%s/state-%d", work, n_state++);
+    setenv("XDG_STATE_HOME", dir, 1);
+    return 0;
+}
+
+static struct vt *start_with(const struct vt_opts *o, const char *a, const char *b, const char *c)
+{
+    const char *argv[] = {program, "ui", a, a ? b : NULL, a && b ? c : NULL, NULL};
+    return vt_start(argv, o);
+}
+
+static struct vt *start(int cols, int rows, const char *model)
+{
+    struct vt_opts o = {.rows = rows, .cols = cols};
+    return start_with(&o, model, NULL, NULL);
+}
+
+static void quit(struct vt *v)
+{
+    vt_keys(v, "Esc");
+    vt_keys(v, "Q");
+    int status = vt_wait(v);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_false(vt_alternate(v));
+    assert_true(vt_cooked(v));
+    vt_free(v);
+}
+
+/* ---- every view at a size ---- */
+
+static void walk(int cols, int rows)
+{
+    struct vt *v = start(cols, rows, NULL);
+    assert_true(vt_matches(v, "models"));
+    vt_keys(v, "?");
+    assert_true(vt_matches(v, "help"));
+    vt_keys(v, "q Enter");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "j j j");
+    assert_true(vt_matches(v, "segments"));
+    vt_keys(v, "Tab");
+    assert_true(vt_matches(v, "segments-drawing"));
+    vt_keys(v, "Tab Enter");
+    assert_true(vt_expect(v, "candidates"));
+    vt_settle(v);
+    assert_true(vt_matches(v, "candidates"));
+    vt_keys(v, "Tab");
+    assert_true(vt_matches(v, "candidates-refused"));
+    vt_keys(v, "Tab");
+    vt_type(v, "/conv3x3 relu chg>2 flops<5e9\r");
+    assert_true(vt_matches(v, "candidates-filtered"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "repair "));
+    assert_true(vt_matches(v, "repair"));
+    vt_keys(v, "j 7");
+    assert_true(vt_expect(v, ":width 7"));
+    vt_keys(v, "2 Enter");
+    assert_true(vt_expect(v, " 72"));
+    assert_true(vt_matches(v, "repair-pinned"));
+    vt_keys(v, "X");
+    vt_settle(v);
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "compare "));
+    assert_true(vt_matches(v, "compare"));
+    vt_keys(v, "a");
+    assert_true(vt_expect(v, "applied as version 1"));
+    vt_keys(v, "u");
+    assert_true(vt_expect(v, "at version 0"));
+    vt_keys(v, "j j j j Enter");
+    assert_true(vt_expect(v, "candidates"));
+    vt_settle(v);
+    vt_keys(v, "a");
+    assert_true(vt_expect(v, "applied as version 2"));
+    vt_keys(v, "h");
+    assert_true(vt_matches(v, "history"));
+    vt_keys(v, "q :");
+    vt_type(v, "info\r");
+    assert_true(vt_matches(v, "output"));
+    quit(v);
+}
+
+static void test_views_80x24(void **state)
+{
+    (void)state;
+    walk(80, 24);
+}
+
+static void test_views_200x60(void **state)
+{
+    (void)state;
+    walk(200, 60);
+}
+
+/* ---- other terminals ---- */
+
+static void test_ascii_mono(void **state)
+{
+    (void)state;
+    struct vt_opts o = {.rows = 24, .cols = 80, .term = "vt100", .locale = "C"};
+    struct vt *v = start_with(&o, "zoo:fsrcnn-3", NULL, NULL);
+    assert_true(vt_expect(v, "segments"));
+    assert_true(vt_matches(v, "ascii-segments"));
+    vt_keys(v, "j Tab");
+    assert_true(vt_matches(v, "ascii-drawing"));
+    vt_keys(v, "Tab Enter");
+    assert_true(vt_expect(v, "candidates"));
+    vt_settle(v);
+    assert_true(vt_matches(v, "ascii-candidates"));
+    size_t n;
+    const char *raw = vt_raw(v, &n);
+    for (size_t i = 0; i < n; i++)
+        assert_true((unsigned char)raw[i] < 0x80);
+    quit(v);
+}
+
+static void test_no_color(void **state)
+{
+    (void)state;
+    static const char *const env[] = {"NO_COLOR=1", NULL};
+    struct vt_opts o = {.rows = 24, .cols = 80, .env = env};
+    struct vt *v = start_with(&o, "zoo:fsrcnn-3", NULL, NULL);
+    assert_true(vt_expect(v, "segments"));
+    vt_settle(v);
+    size_t n;
+    const char *raw = vt_raw(v, &n);
+    /* no SGR 3x or 4x but 39 and 49, the terminal's own */
+    for (const char *p = raw; (p = strstr(p, "\033["));) {
+        const char *end = p += 2;
+        while (*end == ';' || (*end >= '0' && *end <= '9'))
+            end++;
+        for (; *end == 'm' && p < end; p += strcspn(p, ";m") + 1) {
+            int sgr = atoi(p);
+            assert_false(sgr >= 30 && sgr < 50 && sgr != 39 && sgr != 49);
+        }
+    }
+    quit(v);
+}
+
+static void check_refused(const char *term, const char *says)
+{
+    struct vt_opts o = {.rows = 24, .cols = 80, .term = term};
+    struct vt *v = start_with(&o, NULL, NULL, NULL);
+    int status = vt_wait(v);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 2);
+    assert_non_null(strstr(vt_text(v), says));
+    assert_non_null(strstr(vt_text(v), "autogo: "));
+    assert_true(vt_cooked(v));
+    vt_free(v);
+}
+
+static void test_bad_terminals(void **state)
+{
+    (void)state;
+    check_refused("dumb", "cannot move its cursor");
+    check_refused("", "TERM is not set");
+    check_refused("no-such-terminal", "unknown");
+}
+
+static void test_no_terminal(void **state)
+{
+    (void)state;
+    char cmd[700];
+    snprintf(cmd, sizeof cmd, "'%s' ui zoo:unet </dev/null >out 2>errors", program);
+    int status = system(cmd);
+    assert_int_equal(WEXITSTATUS(status), 2);
+    shell("grep -q '^autogo: .*terminal' errors && test ! -s out");
+}
+
+static void test_resize(void **state)
+{
+    (void)state;
+    struct vt *v = start(80, 24, "zoo:fsrcnn-3");
+    assert_true(vt_expect(v, "segments"));
+    vt_resize(v, 8, 30);
+    assert_true(vt_expect(v, "terminal too small"));
+    vt_keys(v, "j k ? q");
+    vt_resize(v, 10, 40);
+    assert_true(vt_expect(v, "zoo:fsrcnn-3"));
+    vt_keys(v, "Enter");
+    vt_settle(v);
+    for (int w = 200; w > 5; w -= 39) {
+        vt_resize(v, w / 3 + 1, w);
+        vt_keys(v, "j Tab");
+    }
+    vt_resize(v, 1, 1);
+    vt_quiet(v, 60);
+    vt_resize(v, 30, 130);
+    assert_true(vt_expect(v, "candidates"));
+    quit(v);
+}
+
+/* ---- signals ---- */
+
+static void check_restored(struct vt *v)
+{
+    assert_false(vt_alternate(v));
+    assert_true(vt_cursor(v));
+    assert_true(vt_cooked(v));
+}
+
+static void test_crash(void **state)
+{
+    (void)state;
+    static const int signals[] = {SIGSEGV, SIGFPE, SIGILL, SIGBUS, SIGABRT};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct vt *v = start(80, 24, "zoo:fsrcnn-3");
+        assert_true(vt_expect(v, "segments"));
+        assert_true(vt_alternate(v));
+        assert_false(vt_cooked(v));
+        kill(vt_pid(v), signals[i]);
+        int status = vt_wait(v);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), signals[i]);
+        check_restored(v);
+        assert_non_null(strstr(vt_text(v), "autogo: crashed (SIG"));
+        vt_free(v);
+    }
+}
+
+static void test_end_signals(void **state)
+{
+    (void)state;
+    static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct vt *v = start(80, 24, "zoo:fsrcnn-3");
+        assert_true(vt_expect(v, "segments"));
+        kill(vt_pid(v), signals[i]);
+        int status = vt_wait(v);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 130);
+        check_restored(v);
+        vt_free(v);
+    }
+}
+
+/* A program is stopped only where a shell with job control can go on with it. */
+static void test_suspend(void **state)
+{
+    (void)state;
+    char script[700];
+    struct vt_opts o = {.rows = 24, .cols = 80};
+    snprintf(script, sizeof script, "'%s' ui zoo:fsrcnn-3; echo STOPPED; read x; fg; echo $? END",
+             program);
+    const char *argv[] = {"/bin/bash", "-m", "-c", script, NULL};
+    struct vt *v = vt_start(argv, &o);
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "^Z");
+    assert_true(vt_expect(v, "STOPPED"));
+    check_restored(v);
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "segments"));
+    assert_true(vt_alternate(v));
+    assert_false(vt_cooked(v));
+    vt_keys(v, "j Enter");
+    assert_true(vt_expect(v, "candidates"));
+    vt_keys(v, "Q");
+    assert_true(vt_expect(v, "0 END"));
+    check_restored(v);
+    vt_wait(v);
+    vt_free(v);
+}
+
+/* An idle workbench sleeps: no thread is woken while nothing happens. */
+static long switches(pid_t pid)
+{
+    char cmd[128];
+    long n = -1;
+    snprintf(cmd, sizeof cmd,
+             "awk '/ctxt_switches/ {n += $2} END {print n}' /proc/%d/task/*/status", (int)pid);
+    FILE *f = popen(cmd, "r");
+    if (!f || fscanf(f, "%ld", &n) != 1)
+        n = -1;
+    if (f)
+        pclose(f);
+    return n;
+}
+
+static void test_idle(void **state)
+{
+    (void)state;
+    struct vt *v = start(200, 60, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, "candidates"));
+    vt_settle(v);
+    vt_quiet(v, 300);
+    long before = switches(vt_pid(v));
+    usleep(500000);
+    assert_int_equal(switches(vt_pid(v)), before);
+    quit(v);
+}
+
+/* ---- bad input ---- */
+
+static void test_bad_model(void **state)
+{
+    (void)state;
+    char cmd[700], line[512] = "";
+    shell("printf 'no model' >bad.onnx");
+    snprintf(cmd, sizeof cmd, "'%s' info bad.onnx 2>errors </dev/null; test $? = 3", program);
+    shell(cmd);
+    FILE *f = fopen("errors", "r");
+    assert_non_null(f);
+    assert_non_null(fgets(line, sizeof line, f));
+    fclose(f);
+    line[strcspn(line, "\n")] = 0;
+    struct vt *v = start(200, 24, "zoo:fsrcnn-3");
+    assert_true(vt_expect(v, "segments"));
+    vt_type(v, ":open bad.onnx\r");
+    assert_true(vt_expect(v, line));
+    vt_type(v, ":open no-such-file.onnx\r");
+    assert_true(vt_expect(v, "no-such-file.onnx"));
+    vt_type(v, ":frobnicate\r");
+    assert_true(vt_expect(v, "no command is called 'frobnicate'"));
+    vt_type(v, ":export no-such-folder/x.onnx\r");
+    assert_true(vt_expect(v, "autogo: no-such-folder/x.onnx"));
+    vt_type(v, ":export x.gif\r");
+    assert_true(vt_expect(v, "suffix must be"));
+    vt_type(v, "z");
+    assert_true(vt_expect(v, "zoo:fsrcnn-3"));
+    quit(v);
+    v = start(200, 24, "bad.onnx");
+    assert_true(vt_expect(v, line));
+    quit(v);
+}
+
+static void test_hostile_name(void **state)
+{
+    (void)state;
+    char cmd[900], path[] = "e\033[2Jvil\315\201\u202e\u4e2d\a\377.onnx";
+    snprintf(cmd, sizeof cmd, "'%s' convert zoo:fsrcnn-3 -o ok.onnx >/dev/null", program);
+    shell(cmd);
+    assert_int_equal(rename("ok.onnx", path), 0);
+    struct vt *v = start(80, 24, path);
+    assert_true(vt_expect(v, "segments"));
+    assert_true(vt_expect(v, "e?[2Jvil\u4e2d??.onnx  version 0"));
+    quit(v);
+}
+
+static void test_sanitise(void **state)
+{
+    (void)state;
+    wchar_t out[64];
+    bool cut;
+    char clean[64];
+    setlocale(LC_CTYPE, "C.UTF-8");
+    assert_int_equal(text_cells("a\033[31mb", 20, false, out, &cut), 7);
+    assert_true(wcscmp(out, L"a?[31mb") == 0);
+    /* combining mark, direction override, zero width space: nothing; a wide one takes two */
+    assert_int_equal(text_cells("e\u0301\u202e\u200bx\u4e2d", 20, false, out, &cut), 4);
+    assert_true(wcscmp(out, L"ex\u4e2d") == 0);
+    assert_int_equal(text_cells("ab\u4e2d", 3, false, out, &cut), 2);
+    assert_true(cut);
+    /* overlong, surrogate, cut short, stray */
+    assert_int_equal(text_cells("\xc0\xaf|\xed\xa0\x80|\xe4\xb8|\x80", 20, false, out, &cut), 11);
+    assert_int_equal(text_cells("\u00e9\u4e2d", 20, true, out, &cut), 2);
+    assert_true(wcscmp(out, L"??") == 0);
+    text_clean(clean, sizeof clean, "a\nb\tc\302\233d");
+    assert_string_equal(clean, "a?b?c?d");
+    text_ops(clean, 12, "BatchNormalization Conv3x3 Relu");
+    assert_string_equal(clean, "BN Conv3x3 ");
+}
+
+/* ---- scripts, files, recovery ---- */
+
+static void test_script(void **state)
+{
+    (void)state;
+    FILE *f = fopen("keys", "w");
+    assert_non_null(f);
+    fputs("# select, wait for the candidates, write what is seen\n"
+          "j j j Enter\nwait\n:save-display shown.txt\n"
+          "a\n:export out.onnx\nwait\n:export out.svg\nwait\nc\nwait\n"
+          ":export both.svg\n:save-display both.txt\n:stats\n\"Q\"\n",
+          f);
+    fclose(f);
+    struct vt_opts o = {.rows = 24, .cols = 80};
+    struct vt *v = start_with(&o, "zoo:resnet50", "--keys", "keys");
+    int status = vt_wait(v);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    vt_free(v);
+    shell("grep -q 'segment 3' shown.txt && grep -q ' fit, ' shown.txt && test -s out.onnx && "
+          "grep -q '<svg' out.svg && grep -q '<svg' both.svg && grep -q 'FLOPs (paper)' both.txt");
+    char cmd[700];
+    snprintf(cmd, sizeof cmd, "'%s' verify out.onnx >/dev/null", program);
+    shell(cmd);
+}
+
+static void test_export_asks(void **state)
+{
+    (void)state;
+    shell("echo mine >here.onnx");
+    struct vt *v = start(80, 24, "zoo:fsrcnn-3");
+    assert_true(vt_expect(v, "segments"));
+    vt_type(v, "ehere.onnx\r");
+    assert_true(vt_expect(v, "here.onnx exists. Replace it? (y/n)"));
+    vt_keys(v, "n");
+    assert_true(vt_expect(v, "not written"));
+    shell("grep -q mine here.onnx");
+    vt_type(v, ":export here.onnx\ry");
+    assert_true(vt_expect(v, "here.onnx: written"));
+    vt_settle(v);
+    shell("grep -q Conv here.onnx");
+    quit(v);
+}
+
+static void test_recover(void **state)
+{
+    (void)state;
+    struct vt *v = start(80, 24, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, "candidates"));
+    vt_settle(v);
+    vt_keys(v, "a");
+    assert_true(vt_expect(v, "applied as version 1"));
+    kill(vt_pid(v), SIGKILL);
+    vt_wait(v);
+    vt_free(v);
+    v = start(80, 24, "zoo:resnet50");
+    assert_true(vt_expect(v, "go on where you were? (y/n)"));
+    vt_keys(v, "y");
+    assert_true(vt_expect(v, "gone on: version 1"));
+    assert_true(vt_expect(v, "zoo:resnet50  version 1"));
+    quit(v);
+    v = start(80, 24, "zoo:resnet50");
+    assert_true(vt_expect(v, "go on where you were? (y/n)"));
+    vt_keys(v, "n");
+    assert_true(vt_expect(v, "begun anew"));
+    assert_true(vt_expect(v, "version 0"));
+    quit(v);
+}
+
+static void test_prompt(void **state)
+{
+    (void)state;
+    struct vt *v = start(80, 24, NULL);
+    assert_true(vt_expect(v, "models"));
+    vt_type(v, ":sta\t");
+    assert_true(vt_expect(v, ":stats"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "key to frame"));
+    vt_type(v, ":open zoo:mob\t");
+    assert_true(vt_expect(v, ":open zoo:mobilenetv2"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, ": Up Up");
+    assert_true(vt_expect(v, ":stats"));
+    vt_keys(v, "Down Esc");
+    vt_type(v, ":segment 4\r");
+    assert_true(vt_expect(v, "segment 4"));
+    vt_settle(v);
+    vt_type(v, ":show 2\r");
+    assert_true(vt_expect(v, "for segment 4"));
+    vt_type(v, "F");
+    assert_true(vt_expect(v, "F does nothing here"));
+    vt_type(v, ":open x");
+    assert_true(vt_expect(v, ":open x"));
+    vt_keys(v, "^C"); /* leaves the prompt, not the program */
+    assert_true(vt_expect(v, " Enter open"));
+    vt_keys(v, "?");
+    assert_true(vt_expect(v, "Everywhere"));
+    vt_keys(v, "^C");
+    int status = vt_wait(v);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 130);
+    check_restored(v);
+    vt_free(v);
+}
+
+/* Compares cell by cell without the message line (last but one), which any key clears. */
+static bool same_screen(const char *a, const char *b)
+{
+    for (int y = 1; *a && *b; y++) {
+        size_t n = strcspn(a, "\n"), m = strcspn(b, "\n");
+        bool message =
+            a[n] && strchr(a + n + 1, '\n') && !strchr(strchr(a + n + 1, '\n') + 1, '\n');
+        if (!message && (n != m || memcmp(a, b, n) != 0)) {
+            printf("line %d was\n%.*s\nand is\n%.*s\n", y, (int)n, a, (int)m, b);
+            return false;
+        }
+        a += n + (a[n] != 0);
+        b += m + (b[m] != 0);
+    }
+    return *a == *b;
+}
+
+/* 300 keys and resizes by a fixed seed: the program lives, and the screen it believes in is the one
+ * that is shown (a repaint changes no cell). */
+static void test_random(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {
+        "j",     "k",     "PgDn", "PgUp", "G",  "g",   "Tab", "z",           "s",
+        "S",     "n",     "N",    "J",    "K",  "H",   "L",   "l",           "Enter",
+        "Enter", "c",     "r",    "+",    "-",  "h",   "x",   "X",           "u",
+        "^R",    "a",     "Up",   "Down", "= ", "? q", "b",   "p 1 6 Enter", "/ c o n v Enter",
+        ": Esc", "1 Esc",
+    };
+    unsigned long x = 12345;
+    struct vt *v = start(100, 30, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    for (int i = 0; i < 300; i++) {
+        x = x * 6364136223846793005ul + 1442695040888963407ul;
+        unsigned r = (unsigned)(x >> 33);
+        if (r % 23 == 0)
+            vt_resize(v, 6 + (int)(r >> 8) % 60, 30 + (int)(r >> 16) % 180);
+        else
+            vt_keys(v, keys[r % (sizeof keys / sizeof *keys)]);
+        if (i % 50 == 49) {
+            vt_settle(v);
+            vt_quiet(v, 150);
+            char *before = strdup(vt_text(v));
+            vt_keys(v, "^L");
+            vt_quiet(v, 150);
+            bool same = same_screen(before, vt_text(v));
+            free(before);
+            assert_true(same);
+        }
+    }
+    vt_keys(v, "Esc");
+    vt_resize(v, 30, 100);
+    vt_settle(v);
+    assert_int_equal(kill(vt_pid(v), 0), 0);
+    assert_true(vt_expect(v, "resnet50"));
+    quit(v);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup(f, fresh)
+    const struct CMUnitTest tests[] = {
+        T(test_views_80x24),   T(test_views_200x60), T(test_ascii_mono), T(test_no_color),
+        T(test_bad_terminals), T(test_no_terminal),  T(test_resize),     T(test_crash),
+        T(test_end_signals),   T(test_suspend),      T(test_idle),       T(test_bad_model),
+        T(test_hostile_name),  T(test_sanitise),     T(test_script),     T(test_export_asks),
+        T(test_recover),       T(test_prompt),       T(test_random),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
