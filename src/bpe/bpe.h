@@ -1,6 +1,6 @@
 /* Segments: linearise a graph into tokens, learn and apply a BPE vocabulary.
  *
- * Two tokenisers. REFERENCE is the paper's (algorithms 2.1-2.6): level order, operator + kernel
+ * Two tokenisers. REFERENCE is the paper's: level order, operator + kernel
  * width + ordered neighbours, runs of unknown tokens are one piece; it reproduces the published
  * segmentations. CANONICAL is the default: depth-first by branch so that pieces stay on a branch,
  * cut into words at the ends of blocks (so that few tensors cross a boundary); order-free

@@ -2,7 +2,7 @@
  *
  * Kahn's algorithm with a stack: a branch is followed until it ends in a join that still waits,
  * then the next branch of the latest fork is taken, so neighbours in the sequence are neighbours
- * on a branch, and the join follows the last branch that enters it. Levels (algorithms 2.1)
+ * on a branch, and the join follows the last branch that enters it. Levels
  * interleave parallel branches instead and give disconnected slices.
  *
  * The order is topological, and every run of consecutive nodes of a topological order is convex:

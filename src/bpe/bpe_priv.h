@@ -35,7 +35,7 @@ int canon_key_distance(const struct canon_key *want, const struct canon_key *hav
 
 /* ---- bpe_refer.c: reference tokens ---- */
 
-/* "conv2d:3:relu:fusedbatchnorm,add" (algorithms 2.2, 2.3): operator, kernel width of weighted
+/* "conv2d:3:relu:fusedbatchnorm,add": operator, kernel width of weighted
  * nodes, in-neighbours, out-neighbours by ascending id. */
 void refer_token(const struct graph *g, int32_t id, struct str *out);
 

@@ -1,4 +1,4 @@
-/* Reference tokens, as the paper's tool makes them (algorithms 2.2, 2.3), with its oddities:
+/* Reference tokens, as the tool of the paper (AutoGO, NeurIPS 2023) makes them, with its oddities:
  * anything whose name holds "add" (`paddings` too) is read as add, strides, groups and kernel
  * heights are not seen, and the order of neighbours matters. */
 #include "bpe/bpe_priv.h"

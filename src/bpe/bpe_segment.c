@@ -274,7 +274,7 @@ static void join_small(const struct join *j, struct bpe_segmentation *s, const b
     s->n_segments = n;
 }
 
-/* A run of unknown tokens is one piece (algorithms 2.6). */
+/* A run of unknown tokens is one piece. */
 static void reference_segments(struct bpe_segmentation *s, const int *len)
 {
     for (int i = 0; i < s->n_nodes;) {

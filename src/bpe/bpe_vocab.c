@@ -108,7 +108,7 @@ static int part_symbol(const struct bpe_vocab *v, const struct bpe_trie *t, cons
 }
 
 /* A piece may be reached by any of its cuts into two symbols, not only by the pair it was learnt
- * from (algorithms 2.6: the concatenation decides). */
+ * from (its tokeniser: the concatenation decides). */
 enum status bpe_vocab_finish(struct bpe_vocab *v, struct err *err)
 {
     struct bpe_trie t = {0};

@@ -5,7 +5,7 @@
  * Counts are for batch 1: a symbolic batch counts as 1, and where the first input has a fixed
  * batch B > 1, a leading dimension that B divides is divided by it.
  *
- * flops_paper is AutoGO's rule (algorithms 1.5): 2 x (kernel MACs, + 1 for each output where a
+ * flops_paper is the rule of the AutoGO paper: 2 x (kernel MACs, + 1 for each output where a
  * convolution has a bias; matrix products always have one; 2 for each element of a normalisation;
  * 1 for each output element of an activation, a pool or an elementwise join) x the number of edges
  * that arrive (at least 1). The paper has names for few operators. Operators of the same kind
@@ -28,7 +28,7 @@ struct cost {
     int64_t params;
     int64_t macs;        /* multiply-accumulates of conv, depthwise, transposed conv, matmul */
     int64_t flops;       /* 2 x macs */
-    int64_t flops_paper; /* AutoGO's rule (algorithms 1.5), FLOP */
+    int64_t flops_paper; /* the rule of the AutoGO paper, FLOP */
     int64_t peak_activation_bytes; /* largest sum of live activations over graph_topo order */
     bool incomplete;
 };

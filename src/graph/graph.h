@@ -140,7 +140,7 @@ int graph_n_nodes(const struct graph *g); /* live nodes */
 /* Edges that carry a tensor between nodes, counted once per input port. */
 int graph_n_edges(const struct graph *g);
 const struct node *graph_node(const struct graph *g, int32_t id); /* NULL: a hole */
-/* Live ids in the deterministic level order of the paper (algorithms 2.1): generation 0 = nodes
+/* Live ids in the deterministic level order of AutoGO: generation 0 = nodes
  * without inputs in id order, then successors in ascending id as their last input arrives. */
 const int32_t *graph_topo(const struct graph *g);
 /* Position of a node in graph_topo. */

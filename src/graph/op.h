@@ -49,7 +49,7 @@ struct op_info {
     const char *id;    /* "CONV" */
     const char *onnx;  /* operator name in domain "" ("" when there is none) */
     const char *cg;    /* CG JSON / paper name, "" when the paper has none */
-    const char *token; /* name in reference tokens (algorithms 2.2), "" when none */
+    const char *token; /* name in reference tokens, "" when none */
     enum op_arity arity;
     enum shape_rule shape;
     enum cost_rule cost;

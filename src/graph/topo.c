@@ -1,4 +1,4 @@
-/* The order of a version: uses of every output, and the level order of the paper (algorithms 2.1):
+/* The order of a version: uses of every output, and the level order of AutoGO:
  * generation 0 in id order; then, walking a generation in order, each successor (ascending id) is
  * appended to the next generation when its last input arrives. */
 #include "graph/graph_priv.h"
