@@ -92,6 +92,9 @@ const char *node_label(const struct node *n);
 const char *node_op_type(const struct node *n);
 /* The paper's name (conv depthwise batchnorm relu relu6 matmul add ... ), "" when it has none. */
 const char *node_cg_name(const struct node *n);
+/* The same operator of the same domain; the same attributes in any order. */
+bool node_same_op(const struct node *a, const struct node *b);
+bool node_same_attrs(const struct node *a, const struct node *b);
 bool node_is_depthwise(const struct node *n); /* CONV with group == Cin > 1 */
 
 /* Window geometry of CONV, CONVT, MAXPOOL, AVGPOOL (two spatial axes; axis 0 is H). */

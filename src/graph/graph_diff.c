@@ -8,32 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool same_text(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
-static bool same_op(const struct node *a, const struct node *b)
-{
-    return a->op == b->op && same_text(node_op_type(a), node_op_type(b)) &&
-           same_text(a->domain, b->domain);
-}
-
-static bool same_attrs(const struct node *a, const struct node *b)
-{
-    if (a->n_attr != b->n_attr)
-        return false;
-    for (int i = 0; i < a->n_attr; i++) {
-        const struct node_attr *x = &a->attr[i], *y = node_attr(b, x->name);
-        if (!y || x->kind != y->kind || x->n != y->n || x->i != y->i ||
-            memcmp(&x->f, &y->f, sizeof x->f) != 0)
-            return false;
-        if (x->data && memcmp(x->data, y->data, attr_bytes(x)) != 0)
-            return false;
-    }
-    return true;
-}
-
 /* to_b[id in a] = id in b, from_b the reverse; -1 where nothing corresponds. */
 struct matching {
     int32_t *to_b, *from_b;
@@ -49,7 +23,7 @@ static void match_by_id(struct matching *m, const struct graph *a, const struct 
 {
     for (int32_t id = 0; id < graph_n_slots(a) && id < graph_n_slots(b); id++) {
         const struct node *x = graph_node(a, id), *y = graph_node(b, id);
-        if (x && y && (x == y || same_op(x, y)))
+        if (x && y && (x == y || node_same_op(x, y)))
             match_pair(m, id, id);
     }
 }
@@ -64,7 +38,7 @@ static void match_by_name(struct matching *m, const struct graph *a, const struc
     for (int i = 0; i < graph_n_nodes(b); i++) {
         const struct node *y = graph_node(b, topo[i]);
         const int64_t *at = strmap_get(&names, node_label(y));
-        if (at && m->to_b[*at] < 0 && same_op(graph_node(a, (int32_t)*at), y))
+        if (at && m->to_b[*at] < 0 && node_same_op(graph_node(a, (int32_t)*at), y))
             match_pair(m, (int32_t)*at, topo[i]);
     }
     strmap_done(&names);
@@ -139,7 +113,8 @@ static bool same_node(const struct matching *m, const struct node *x, const stru
 {
     if (x == y)
         return true;
-    if (x->n_in != y->n_in || x->n_out != y->n_out || !same_attrs(x, y) || !same_inputs(m, x, y))
+    if (x->n_in != y->n_in || x->n_out != y->n_out || !node_same_attrs(x, y) ||
+        !same_inputs(m, x, y))
         return false;
     for (int i = 0; i < x->n_out; i++) {
         struct ttype s = x->out[i].type, t = y->out[i].type;

@@ -307,3 +307,29 @@ const char *node_cg_name(const struct node *n)
         return "mean";
     return op_info(n->op)->cg;
 }
+
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+bool node_same_op(const struct node *a, const struct node *b)
+{
+    return a->op == b->op && same_text(node_op_type(a), node_op_type(b)) &&
+           same_text(a->domain, b->domain);
+}
+
+bool node_same_attrs(const struct node *a, const struct node *b)
+{
+    if (a->n_attr != b->n_attr)
+        return false;
+    for (int i = 0; i < a->n_attr; i++) {
+        const struct node_attr *x = &a->attr[i], *y = node_attr(b, x->name);
+        if (!y || x->kind != y->kind || x->n != y->n || x->i != y->i ||
+            memcmp(&x->f, &y->f, sizeof x->f) != 0)
+            return false;
+        if (x->data && memcmp(x->data, y->data, attr_bytes(x)) != 0)
+            return false;
+    }
+    return true;
+}

@@ -9,31 +9,6 @@
 
 /* ---- comparing nodes ---- */
 
-static bool same_text(const char *a, const char *b)
-{
-    return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
-static size_t attr_size(const struct node_attr *a)
-{
-    return a->n * (a->kind == ATTR_INTS ? sizeof(int64_t) : a->kind == ATTR_FLOATS ? 4 : 1);
-}
-
-static bool same_attrs(const struct node *a, const struct node *b)
-{
-    if (a->n_attr != b->n_attr)
-        return false;
-    for (int i = 0; i < a->n_attr; i++) {
-        const struct node_attr *x = &a->attr[i], *y = node_attr(b, x->name);
-        if (!y || x->kind != y->kind || x->n != y->n || x->i != y->i ||
-            memcmp(&x->f, &y->f, sizeof x->f) != 0)
-            return false;
-        if (x->n && memcmp(x->data, y->data, attr_size(x)) != 0)
-            return false;
-    }
-    return true;
-}
-
 /* Symbols are numbered by each graph for itself. */
 static bool same_type(const struct ttype *a, const struct ttype *b)
 {
@@ -178,18 +153,17 @@ static bool same_params(const struct node *a, const struct node *b)
 /* Whether `a` can carry on with the weights of `old`. */
 static bool can_take(const struct node *a, const struct node *old)
 {
-    if (a->op != old->op || !same_text(node_op_type(a), node_op_type(old)) ||
-        !same_text(a->domain, old->domain))
+    if (!node_same_op(a, old))
         return false;
     int w = first_weight(a);
     if (w < 0)
-        return first_weight(old) < 0 && same_attrs(a, old) && same_params(a, old);
+        return first_weight(old) < 0 && node_same_attrs(a, old) && same_params(a, old);
     return take_const(a, old, w) && node_int(a, "group", 1) == node_int(old, "group", 1);
 }
 
 static bool is_same(const struct node *a, const struct node *old)
 {
-    if (a->n_in != old->n_in || a->n_out != old->n_out || !same_attrs(a, old))
+    if (a->n_in != old->n_in || a->n_out != old->n_out || !node_same_attrs(a, old))
         return false;
     for (int i = 0; i < a->n_in; i++)
         if (!same_kind(&a->in[i], &old->in[i]) || (a->in[i].tensor && !take_const(a, old, i)))
