@@ -82,6 +82,7 @@ void ui_open_model(struct ui *ui, const char *spec)
     ui_pop_to(ui, VIEW_MODELS);
     ui_push(ui, VIEW_SEGMENTS);
     ui_edited(ui);
+    ui_notices(ui);
     ask_recover(ui);
 }
 

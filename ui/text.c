@@ -179,6 +179,22 @@ void text_ops(char *out, size_t size, const char *ops)
     out[k < size ? k : size - 1] = 0;
 }
 
+const char *text_count(long long n, char *buf, size_t size)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%lld", n < 0 ? -n : n);
+    size_t k = 0;
+    if (n < 0 && k + 1 < size)
+        buf[k++] = '-';
+    for (int i = 0; i < len && k + 2 < size; i++) {
+        if (i && (len - i) % 3 == 0)
+            buf[k++] = ',';
+        buf[k++] = digits[i];
+    }
+    buf[k] = 0;
+    return buf;
+}
+
 const char *text_delta(double v, char *buf, size_t size)
 {
     char si[24];

@@ -296,18 +296,23 @@ static void take_signals(struct ui *ui)
         ui->dirty = true;
 }
 
-static void take_results(struct ui *ui)
+void ui_notices(struct ui *ui)
 {
-    unsigned what = session_poll(ui->session);
     const char *notice;
-    if (what)
-        tell_views(ui, what);
     while ((notice = session_notice(ui->session))) {
-        bool good = str_ends(notice, ": written");
+        bool good = session_notice_good(ui->session);
         char line[512];
         snprintf(line, sizeof line, "%s%s", good ? "" : "autogo: ", notice);
         say(ui, good ? STYLE_TEXT : STYLE_WARN, line);
     }
+}
+
+static void take_results(struct ui *ui)
+{
+    unsigned what = session_poll(ui->session);
+    if (what)
+        tell_views(ui, what);
+    ui_notices(ui);
 }
 
 /* Feeds the script; true when it had something to do. */

@@ -34,6 +34,9 @@ struct ui {
 
 extern const struct view_ops *const ui_views[VIEW_COUNT];
 
+/* ui.c: shows what the session has to tell. */
+void ui_notices(struct ui *ui);
+
 /* frame.c */
 void frame_draw(struct ui *ui);
 

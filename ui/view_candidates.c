@@ -2,6 +2,8 @@
  * with the reason, are a table of their own behind Tab. */
 #include "ui/view.h"
 
+#include "base/hash.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -214,6 +216,9 @@ static void draw_head(struct candidates *v, struct rect r)
                 seg->region.n == 1 ? "" : "s", str_si((double)seg->cost.flops, si, sizeof si));
     size_t n = (size_t)snprintf(line, sizeof line, "%d fit, %d refused", session_n_candidates(s),
                                 session_n_refused(s));
+    if (session_n_same(s))
+        n += (size_t)snprintf(line + n, sizeof line - n, ", +%d that give the same network",
+                              session_n_same(s));
     if (total < 0)
         snprintf(line + n, sizeof line - n, "; asking the database ...");
     else if (done < total)
@@ -241,6 +246,21 @@ static void add_changes(const struct candidate *c, const struct graph *fragment,
         str_add(out, "fits as it is");
 }
 
+/* "seen 1,234x in nb101, zoo, files; first in nb101:..." */
+static void add_seen(const struct session_candidate *c, struct str *out)
+{
+    char count[32];
+    int64_t n = 0;
+    for (int i = 0; i < c->seen->n_origins; i++)
+        n += c->seen->origin[i].count;
+    str_addf(out, "seen %sx in ", text_count(n, count, sizeof count));
+    for (int i = 0; i < c->seen->n_origins; i++) {
+        const char *group = c->seen->origin[i].group;
+        str_addf(out, "%s%s", i ? ", " : "", group[0] ? group : "files");
+    }
+    str_addf(out, "; first in %s", c->origin);
+}
+
 static void draw_detail(struct candidates *v, struct rect r)
 {
     const struct list *l = v->show_refused ? &v->refused : &v->fit;
@@ -253,10 +273,12 @@ static void draw_detail(struct candidates *v, struct rect r)
         return;
     struct str line = {0};
     screen_putf(r.y + 1, r.x + 1, r.w - 1, STYLE_BOLD, "%s  %s", c->id, c->ops);
-    if (c->origin[0])
-        screen_putf(r.y + 2, r.x + 1, r.w - 1, STYLE_DIM, "first seen in %s", c->origin);
+    if (c->seen)
+        add_seen(c, &line);
     else
-        screen_put(r.y + 2, r.x + 1, r.w - 1, STYLE_DIM, "the segment itself");
+        str_add(&line, c->record ? "" : "the segment itself");
+    screen_put(r.y + 2, r.x + 1, r.w - 1, STYLE_DIM, str_text(&line));
+    str_clear(&line);
     if (c->accepted)
         add_changes(c->result, c->fragment, &line);
     else
@@ -294,7 +316,7 @@ static void draw_fragment(struct candidates *v, struct rect r)
     uint64_t have = 0;
     if (!c || !c->result || !c->result->plan.fragment)
         return;
-    uint64_t want = ((uint64_t)session_selected(s) + 1) << 40 | ((uint64_t)c->record << 1) | 1;
+    uint64_t want = hash_pair((uint64_t)session_selected(s), (uint64_t)c->record);
     if (v->asked != want) {
         session_request_layout(s, SESSION_LAYOUT_MAIN, c->result->plan.fragment, NULL, want);
         v->asked = want;

@@ -264,6 +264,15 @@ static void enter(struct segments *v, int row)
         ui_push(v->ui, VIEW_CANDIDATES);
 }
 
+static void keep(struct segments *v, int row)
+{
+    struct err err = {0};
+    if (session_keep(ui_session(v->ui), row, &err) != ST_OK)
+        ui_fail(v->ui, &err);
+    else
+        ui_say(v->ui, "keeping segment %d ...", row);
+}
+
 static void compare(struct segments *v)
 {
     struct session *s = ui_session(v->ui);
@@ -287,6 +296,10 @@ static bool segments_action(struct ui *ui, void *self, enum action a, const char
     case ACTION_ENTER:
         if (row >= 0)
             enter(v, row);
+        return true;
+    case ACTION_KEEP:
+        if (row >= 0)
+            keep(v, row);
         return true;
     case ACTION_COMPARE:
         compare(v);

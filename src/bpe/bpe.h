@@ -11,6 +11,7 @@
 #ifndef BPE_BPE_H
 #define BPE_BPE_H
 
+#include "base/str.h"
 #include "graph/region.h"
 
 enum { BPE_MAX_PIECE = 64 };
@@ -18,6 +19,9 @@ enum bpe_mode { BPE_REFERENCE, BPE_CANONICAL };
 
 struct bpe_vocab; /* opaque, refcounted is not needed: one owner */
 
+/* The file's text, as bpe_vocab_save writes it, without a file. */
+void bpe_vocab_write(const struct bpe_vocab *v, struct str *out);
+enum status bpe_vocab_read(const char *text, size_t n, struct bpe_vocab **out, struct err *err);
 /* Reads our vocabulary file or the JSON of the paper's vocabulary (origin, tokens, merges), which
  * selects REFERENCE. */
 enum status bpe_vocab_load(struct bpe_vocab **out, const char *path, struct err *err);
@@ -46,7 +50,14 @@ void bpe_corpus_free(struct bpe_corpus *c);
  * in training, each by the number of its tokens, so a large family does not crowd out the
  * patterns of a small one. */
 void bpe_corpus_group(struct bpe_corpus *c, const char *name);
-enum status bpe_corpus_add(struct bpe_corpus *c, const struct graph *g, struct err *err);
+/* Adds the sequences of `g` as if it came `times` times (1 .. BPE_MAX_TIMES, else ST_USAGE), which
+ * is how a corpus is weighted by the measured performance of its networks. */
+enum { BPE_MAX_TIMES = 1000 };
+enum status bpe_corpus_add(struct bpe_corpus *c, const struct graph *g, int times, struct err *err);
+/* The corpus as text, and back, so that mining can go on after an interruption: training on what
+ * was read gives the same vocabulary. ST_MODEL names the line. */
+void bpe_corpus_write(const struct bpe_corpus *c, struct str *out);
+enum status bpe_corpus_read(const char *text, struct bpe_corpus **out, struct err *err);
 /* O(L log L) for a corpus of L tokens. n_merges >= 0, 2 <= max_piece <= BPE_MAX_PIECE. */
 enum status bpe_train(const struct bpe_corpus *c, int n_merges, int max_piece,
                       struct bpe_vocab **out, struct err *err);

@@ -2,8 +2,9 @@
 #include "bpe/bpe_priv.h"
 #include <stdlib.h>
 
-/* Positions in the corpus are int32 in the trainer. */
+/* Positions in the corpus are int32 in the trainer; sums of weighted occurrences are int64. */
 #define MAX_TOKENS ((size_t)1 << 30)
+#define MAX_TOTAL ((int64_t)1 << 40)
 
 struct bpe_corpus *bpe_corpus_new(enum bpe_mode mode)
 {
@@ -30,6 +31,8 @@ void bpe_corpus_free(struct bpe_corpus *c)
         return;
     for (size_t i = 0; i < c->token.n; i++)
         free(c->token.at[i]);
+    for (size_t i = 0; i < c->group_name.n; i++)
+        free(c->group_name.at[i]);
     vec_done(&c->token);
     vec_done(&c->barrier);
     vec_done(&c->seq);
@@ -37,6 +40,7 @@ void bpe_corpus_free(struct bpe_corpus *c)
     strmap_done(&c->id);
     u64map_done(&c->seen);
     strmap_done(&c->group_id);
+    vec_done(&c->group_name);
     vec_done(&c->tokens);
     free(c);
 }
@@ -55,8 +59,10 @@ int bpe_corpus_token(struct bpe_corpus *c, const char *text, bool barrier)
 void bpe_corpus_group(struct bpe_corpus *c, const char *name)
 {
     c->group = (int)*strmap_put(&c->group_id, name, (int64_t)c->tokens.n);
-    if ((size_t)c->group == c->tokens.n)
-        vec_push(&c->tokens, 0);
+    if ((size_t)c->group < c->tokens.n)
+        return;
+    vec_push(&c->tokens, 0);
+    vec_push(&c->group_name, x_strdup(name));
 }
 
 int64_t bpe_corpus_weight(const struct bpe_corpus *c, int group)
@@ -68,32 +74,51 @@ int64_t bpe_corpus_weight(const struct bpe_corpus *c, int group)
     return own > 0 && most > own ? (most + own / 2) / own : 1;
 }
 
-enum status bpe_corpus_add_ids(struct bpe_corpus *c, const int *ids, int n, struct err *err)
+/* Whether `n` more tokens in at most `lines` sequences fit, `times` times. */
+static enum status check_room(const struct bpe_corpus *c, size_t n, size_t lines, int64_t times,
+                              struct err *err)
+{
+    /* One place between two sequences stays free in the trainer. */
+    if (c->seq.n + c->line.n + n + lines > MAX_TOKENS ||
+        times > (MAX_TOTAL - c->total) / (int64_t)n)
+        return err_set(err, ST_UNSUPPORTED, "the corpus is too large (%lld tokens)",
+                       (long long)c->total);
+    return ST_OK;
+}
+
+enum status bpe_corpus_add_ids(struct bpe_corpus *c, const int *ids, int n, int64_t times,
+                               struct err *err)
 {
     if (n <= 0)
         return ST_OK;
-    /* One place between two sequences stays free in the trainer. */
-    if (c->seq.n + c->line.n + (size_t)n >= MAX_TOKENS)
-        return err_set(err, ST_UNSUPPORTED, "the corpus is too large (%zu tokens)", c->seq.n);
+    TRY(check_room(c, (size_t)n, 1, times, err));
     size_t bytes = (size_t)n * sizeof *ids;
     int64_t fresh = (int64_t)c->line.n;
     int64_t at = *u64map_put(&c->seen, hash_bytes(ids, bytes, (uint64_t)c->group), fresh);
-    c->tokens.at[c->group] += n;
+    c->tokens.at[c->group] += n * times;
+    c->total += n * times;
     if (at != fresh && c->line.at[at].len == n && c->line.at[at].group == c->group &&
         !memcmp(c->seq.at + c->line.at[at].at, ids, bytes)) {
-        c->line.at[at].count++;
+        c->line.at[at].count += times;
         return ST_OK;
     }
-    vec_push(&c->line, (struct bpe_line){c->seq.n, n, c->group, 1});
+    vec_push(&c->line, (struct bpe_line){c->seq.n, n, c->group, times});
     vec_reserve(&c->seq, c->seq.n + (size_t)n);
     memcpy(c->seq.at + c->seq.n, ids, bytes);
     c->seq.n += (size_t)n;
     return ST_OK;
 }
 
-enum status bpe_corpus_add(struct bpe_corpus *c, const struct graph *g, struct err *err)
+enum status bpe_corpus_add(struct bpe_corpus *c, const struct graph *g, int times, struct err *err)
 {
     int n = graph_n_nodes(g), start = 0;
+    if (times < 1 || times > BPE_MAX_TIMES)
+        return err_set(err, ST_USAGE, "a network counts 1 to %d times, not %d", BPE_MAX_TIMES,
+                       times);
+    if (!n)
+        return ST_OK;
+    /* Before anything is added: a graph comes in whole or not at all. */
+    TRY(check_room(c, (size_t)n, (size_t)n, times, err));
     int *ids = x_calloc((size_t)n + 1, sizeof *ids);
     bool *word_end = x_calloc((size_t)n + 1, sizeof *word_end);
     struct str s = {0};
@@ -117,7 +142,7 @@ enum status bpe_corpus_add(struct bpe_corpus *c, const struct graph *g, struct e
         }
         ids[i] = bpe_corpus_token(c, str_text(&s), barrier);
         if (word_end[i] || i + 1 == n) {
-            st = bpe_corpus_add_ids(c, ids + start, i + 1 - start, err);
+            st = bpe_corpus_add_ids(c, ids + start, i + 1 - start, times, err);
             start = i + 1;
         }
     }

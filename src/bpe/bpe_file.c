@@ -168,31 +168,36 @@ static enum status read_doc(const cJSON *doc, struct bpe_vocab **out, struct err
     return st;
 }
 
-enum status bpe_vocab_load(struct bpe_vocab **out, const char *path, struct err *err)
+enum status bpe_vocab_read(const char *text, size_t n, struct bpe_vocab **out, struct err *err)
 {
-    unsigned char *data;
-    size_t size;
-    TRY(file_read(path, MAX_BYTES, &data, &size, err));
     const char *end = NULL;
-    cJSON *doc = cJSON_ParseWithLengthOpts((const char *)data, size, &end, 0);
+    cJSON *doc = cJSON_ParseWithLengthOpts(text, n, &end, 0);
     enum status st;
     if (doc)
         st = read_doc(doc, out, err);
     else
         st = err_set(err, ST_MODEL, "not a vocabulary: malformed JSON at byte %zu of %zu",
-                     end ? (size_t)(end - (const char *)data) : 0, size);
+                     end ? (size_t)(end - text) : 0, n);
+    cJSON_Delete(doc);
+    return st;
+}
+
+enum status bpe_vocab_load(struct bpe_vocab **out, const char *path, struct err *err)
+{
+    unsigned char *data;
+    size_t size;
+    TRY(file_read(path, MAX_BYTES, &data, &size, err));
+    enum status st = bpe_vocab_read((const char *)data, size, out, err);
     if (st != ST_OK)
         err_in_file(err, path);
-    cJSON_Delete(doc);
     free(data);
     return st;
 }
 
-enum status bpe_vocab_save(const struct bpe_vocab *v, const char *path, struct err *err)
+void bpe_vocab_write(const struct bpe_vocab *v, struct str *out)
 {
-    struct str s = {0};
     struct json j;
-    json_init(&j, &s);
+    json_init(&j, out);
     json_object(&j);
     json_kstr(&j, "format", FORMAT);
     json_kint(&j, "version", VERSION);
@@ -212,7 +217,13 @@ enum status bpe_vocab_save(const struct bpe_vocab *v, const char *path, struct e
     }
     json_array_end(&j);
     json_object_end(&j);
-    str_add_char(&s, '\n');
+    str_add_char(out, '\n');
+}
+
+enum status bpe_vocab_save(const struct bpe_vocab *v, const char *path, struct err *err)
+{
+    struct str s = {0};
+    bpe_vocab_write(v, &s);
     enum status st = file_write(path, s.s, s.n, err);
     str_done(&s);
     return st;

@@ -73,7 +73,9 @@ struct bpe_vocab {
 };
 
 struct bpe_vocab *bpe_vocab_new(enum bpe_mode mode);
-/* ST_MODEL: the token is there already, or is no canonical token. Copies the text. */
+/* Printable ASCII, so that no two tokens become the same in a file. */
+bool bpe_token_is_plain(const char *text);
+/* ST_MODEL: the token is there already, is not plain, or is no canonical token. Copies the text. */
 enum status bpe_vocab_add_token(struct bpe_vocab *v, const char *text, struct err *err);
 /* The next piece; its token ids must be in range (ST_MODEL), barriers are refused. */
 enum status bpe_vocab_add_piece(struct bpe_vocab *v, const int *seq, int n, struct err *err);
@@ -99,11 +101,15 @@ struct bpe_corpus {
     VEC(struct bpe_line) line;
     struct u64map seen; /* hash of a group and a sequence -> index of its line */
     struct strmap group_id;
-    int group;           /* of what is added now */
+    int group; /* of what is added now */
+    VEC(char *) group_name;
     VEC(int64_t) tokens; /* of each group, repeated sequences counted */
+    int64_t total;       /* of all groups */
 };
 int bpe_corpus_token(struct bpe_corpus *c, const char *text, bool barrier);
-enum status bpe_corpus_add_ids(struct bpe_corpus *c, const int *ids, int n, struct err *err);
+/* Adds one sequence `times` times; times >= 1. */
+enum status bpe_corpus_add_ids(struct bpe_corpus *c, const int *ids, int n, int64_t times,
+                               struct err *err);
 /* What an occurrence in this group counts: 1 in the largest group. */
 int64_t bpe_corpus_weight(const struct bpe_corpus *c, int group);
 

@@ -11,8 +11,9 @@ static void op_name(const struct node *n, struct str *out)
     if (!strcmp(node_cg_name(n), "relu6"))
         s = "relu";
     if (!*s) {
+        /* A foreign operator may have any name, a token may not (bpe_token_is_plain). */
         for (s = node_op_type(n); *s; s++)
-            str_add_char(out, (char)tolower((unsigned char)*s));
+            str_add_char(out, *s >= ' ' && *s <= '~' ? (char)tolower((unsigned char)*s) : '?');
         return;
     }
     str_add(out, strstr(s, "add") ? "add" : s);

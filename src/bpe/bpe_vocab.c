@@ -62,10 +62,19 @@ void bpe_vocab_free(struct bpe_vocab *v)
     free(v);
 }
 
+bool bpe_token_is_plain(const char *text)
+{
+    while (*text >= ' ' && *text <= '~')
+        text++;
+    return !*text;
+}
+
 enum status bpe_vocab_add_token(struct bpe_vocab *v, const char *text, struct err *err)
 {
     size_t n = v->token.n;
     struct canon_key key = {0};
+    if (!bpe_token_is_plain(text))
+        return err_set(err, ST_MODEL, "token %zu holds other than printable ASCII", n);
     if (v->mode == BPE_CANONICAL && !canon_key_parse(text, &key))
         return err_set(err, ST_MODEL, "token %zu: '%.60s' is no canonical token", n, text);
     if (*strmap_put(&v->id, text, (int64_t)n) != (int64_t)n)

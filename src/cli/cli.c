@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 static const struct cli_command *const commands[] = {
-    &cmd_ui,   &cmd_info,   &cmd_convert, &cmd_segment, &cmd_candidates, &cmd_mutate,
-    &cmd_diff, &cmd_verify, &cmd_zoo,     &cmd_run,     &cmd_dump,       &cmd_mine,
+    &cmd_ui,     &cmd_info, &cmd_convert, &cmd_segment, &cmd_candidates, &cmd_mutate, &cmd_diff,
+    &cmd_verify, &cmd_zoo,  &cmd_mine,    &cmd_db,      &cmd_run,        &cmd_dump,
 };
 #define N_COMMANDS ((int)(sizeof commands / sizeof *commands))
 
@@ -45,6 +45,7 @@ static void set_signals(void)
             sigaction(caught[i], &sa, NULL);
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is a failing write like any other */
 }
 
 /* A closed descriptor 0, 1 or 2 would be given to the first file opened, and that file written to
@@ -59,13 +60,38 @@ static void hold_descriptors(void)
 
 /* ---- help ---- */
 
+enum { HELP_COLUMN = 31, HELP_WIDTH = 79 };
+
+/* Words filled into lines from the help column on; the first line has `used` columns already. */
+static void add_filled(struct str *b, int used, const char *text)
+{
+    if (used >= HELP_COLUMN) {
+        str_add_char(b, '\n');
+        used = 0;
+    }
+    while (*text) {
+        size_t fit = 0, max = HELP_WIDTH - HELP_COLUMN;
+        for (size_t n = 0; n <= max; n++) {
+            if (text[n] == ' ' || !text[n])
+                fit = n;
+            if (!text[n])
+                break;
+        }
+        if (!fit)
+            fit = strcspn(text, " ");
+        str_addf(b, "%*s%.*s\n", HELP_COLUMN - used, "", (int)fit, text);
+        text += fit + (text[fit] == ' ');
+        used = 0;
+    }
+}
+
 static void add_options(struct str *b, const struct cli_option *o)
 {
     for (; o && o->name; o++) {
-        char left[64];
-        snprintf(left, sizeof left, "%s%s%s%s%s", o->alias ? o->alias : "", o->alias ? ", " : "",
-                 o->name, o->value ? " " : "", o->value ? o->value : "");
-        str_addf(b, "  %-28s %s\n", left, o->help);
+        size_t begin = b->n;
+        str_addf(b, "  %s%s%s%s%s", o->alias ? o->alias : "", o->alias ? ", " : "", o->name,
+                 o->value ? " " : "", o->value ? o->value : "");
+        add_filled(b, (int)(b->n - begin), o->help);
     }
 }
 
@@ -73,6 +99,9 @@ static void add_command_help(struct str *b, const struct cli_command *k)
 {
     str_addf(b, "usage: autogo %s%s%s [options]\n%s\n\n", k->name, k->args[0] ? " " : "", k->args,
              k->help);
+    add_options(b, k->topics);
+    if (k->topics)
+        str_add_char(b, '\n');
     add_options(b, k->options);
     add_options(b, common);
 }
@@ -81,9 +110,9 @@ static void add_help(struct str *b)
 {
     str_add(b, "usage: autogo COMMAND ...    autogo MODEL opens the workbench\n\n");
     for (int i = 0; i < N_COMMANDS; i++) {
-        char left[64];
-        snprintf(left, sizeof left, "%s %s", commands[i]->name, commands[i]->args);
-        str_addf(b, "  %-28s %s\n", left, commands[i]->help);
+        size_t begin = b->n;
+        str_addf(b, "  %s %s", commands[i]->name, commands[i]->args);
+        add_filled(b, (int)(b->n - begin), commands[i]->help);
     }
     str_add(b, "\nMODEL is an ONNX file, a CG JSON file, zoo:NAME (autogo zoo lists them) or an\n"
                "architecture string such as nb201:|nor_conv_3x3~0|+|...|.\n"
@@ -137,6 +166,7 @@ void cli_man(struct str *out)
         str_addf(out, "%c", k->help[0] >= 'a' && k->help[0] <= 'z' ? k->help[0] - 32 : k->help[0]);
         add_roff(out, k->help + 1);
         str_add(out, ".\n");
+        add_roff_options(out, k->topics);
         add_roff_options(out, k->options);
     }
     str_add(out, ".SS Options of every command\n");
@@ -341,7 +371,7 @@ int cli_main(int argc, char **argv, cli_ui_fn *ui)
     hold_descriptors();
     set_signals();
     enum status st = run(&c, argc, argv, &err);
-    if (cli_interrupted && !c.ui_ran && st != ST_OK) {
+    if (cli_interrupted && !c.ui_ran && !c.tells_itself && st != ST_OK) {
         st = ST_CANCELLED;
         err = (struct err){.msg = "interrupted"};
     }

@@ -5,6 +5,7 @@
 #include "base/vec.h"
 #include "cli/cli.h"
 
+/* An option, or a line of help on something else (a verb, a form of argument). */
 struct cli_option {
     const char *name;  /* "--top" */
     const char *alias; /* "-n", or NULL */
@@ -17,7 +18,8 @@ struct cli;
 struct cli_command {
     const char *name, *args, *help;
     int min_args, max_args;           /* max -1: any number */
-    const struct cli_option *options; /* ends with a NULL name; may be NULL */
+    const struct cli_option *topics;  /* what arguments can be; ends with a NULL name, or NULL */
+    const struct cli_option *options; /* the same */
     enum status (*run)(struct cli *c, struct err *err);
 };
 
@@ -40,6 +42,7 @@ struct cli {
     int ui_exit; /* of the workbench */
     bool ui_ran;
     bool progress_shown;
+    bool tells_itself; /* how it was interrupted: the error stands as it is */
 };
 
 /* Set by SIGINT, SIGTERM and SIGHUP. */
@@ -55,6 +58,8 @@ enum status cli_get_int(const struct cli *c, const char *name, int64_t lo, int64
 
 /* Opens the model (model_open with the common options). */
 enum status cli_model(const struct cli *c, const char *spec, struct graph **out, struct err *err);
+/* Opens `spec` and writes it to a file, with the answer of convert. */
+enum status cli_write_model(struct cli *c, const char *spec, const char *path, struct err *err);
 /* A session without a journal, with the common options and --vocab, --segments. */
 struct session *cli_session(const struct cli *c);
 
@@ -68,6 +73,8 @@ void cli_json_nodes(struct json *j, const char *key, const struct graph *g, cons
                     int n);
 /* delta_* keys of b against a. */
 void cli_json_deltas(struct json *j, const struct cost *a, const struct cost *b);
+/* One node a line in topological order; with `shapes` also the types of its outputs. */
+void cli_add_nodes(struct str *out, const struct graph *g, bool shapes);
 
 /* A bar with rate and time left on stderr, when it is a terminal. */
 void cli_progress(struct cli *c, int done, int total, const char *what);
@@ -78,6 +85,6 @@ enum status cli_wait(struct cli *c, struct session *s, const char *what, struct 
 enum status cli_write_out(const char *text, size_t n, struct err *err);
 
 extern const struct cli_command cmd_info, cmd_convert, cmd_zoo, cmd_segment, cmd_candidates,
-    cmd_mutate, cmd_diff, cmd_verify, cmd_mine, cmd_run, cmd_dump, cmd_ui;
+    cmd_mutate, cmd_diff, cmd_verify, cmd_mine, cmd_db, cmd_run, cmd_dump, cmd_ui;
 
 #endif

@@ -29,6 +29,7 @@ static void candidates_json(struct cli *c, const struct session *s, int k, int t
     json_kint(&j, "segment", k);
     json_kint(&j, "tried", session_n_candidates(s) + session_n_refused(s));
     json_kint(&j, "accepted", session_n_candidates(s));
+    json_kint(&j, "same", session_n_same(s));
     json_key(&j, "candidates");
     json_array(&j);
     for (int i = 0; i < session_n_candidates(s) && i < top; i++) {
@@ -55,9 +56,10 @@ static enum status find(struct cli *c, struct session *s, int k, int top, struct
     TRY(session_open(s, c->arg[0], SESSION_ASK, err));
     TRY(session_select(s, k, err));
     TRY(cli_wait(c, s, "candidates", err));
-    const char *note = session_notice(s); /* the database could not be asked */
+    TRY(session_candidates_status(s, err));
+    const char *note = session_notice(s); /* the user's own segments were left out */
     if (note)
-        return err_set(err, ST_IO, "%s", note);
+        fprintf(stderr, "autogo: %s\n", note);
     if (c->json)
         candidates_json(c, s, k, top);
     else
@@ -165,27 +167,35 @@ static const struct cli_option options_candidates[] = {
     {"--segment", "-k", "K", "the segment (autogo segment lists them)"},
     {"--top", "-n", "N", "how many to list (20)"},
     {"--tries", NULL, "N", "how many records of the database to try (100)"},
-    {"--segments", NULL, "DB", "segment database (the shipped one)"},
+    {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_candidates = {
-    "candidates",       "MODEL --segment K", "what could replace a segment, ranked", 1, 1,
-    options_candidates, run_candidates};
+    .name = "candidates",
+    .args = "MODEL --segment K",
+    .help = "what could replace a segment, ranked",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options_candidates,
+    .run = run_candidates,
+};
 
 static const struct cli_option options_mutate[] = {
     {"--segment", "-k", "K", "the segment (autogo segment lists them)"},
-    {"--with", "-w", "ID", "the candidate: self or s123 (autogo candidates lists them)"},
+    {"--with", "-w", "ID", "the candidate: self, s123 or u12 (autogo candidates lists them)"},
     {"--pin", NULL, "NODE:channels=N", "fix the width of a node of the candidate (repeatable)"},
     {"--output", "-o", "FILE", "where the result goes"},
-    {"--segments", NULL, "DB", "segment database (the shipped one)"},
+    {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
-const struct cli_command cmd_mutate = {"mutate",
-                                       "MODEL --segment K --with ID -o FILE",
-                                       "replace a segment and write the result",
-                                       1,
-                                       1,
-                                       options_mutate,
-                                       run_mutate};
+const struct cli_command cmd_mutate = {
+    .name = "mutate",
+    .args = "MODEL --segment K --with ID -o FILE",
+    .help = "replace a segment and write the result",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options_mutate,
+    .run = run_mutate,
+};

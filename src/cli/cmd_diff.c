@@ -63,7 +63,14 @@ static const struct cli_option options_diff[] = {
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_diff = {
-    "diff", "A B", "what changed from one network to another", 2, 2, options_diff, run_diff};
+    .name = "diff",
+    .args = "A B",
+    .help = "what changed from one network to another",
+    .min_args = 2,
+    .max_args = 2,
+    .options = options_diff,
+    .run = run_diff,
+};
 
 /* ---- verify ---- */
 
@@ -139,5 +146,10 @@ static enum status run_verify(struct cli *c, struct err *err)
 }
 
 const struct cli_command cmd_verify = {
-    "verify", "A [B]",   "check shapes and the ONNX form; with B that both fit each other", 1, 2,
-    NULL,     run_verify};
+    .name = "verify",
+    .args = "A [B]",
+    .help = "check shapes and the ONNX form; with B that both fit each other",
+    .min_args = 1,
+    .max_args = 2,
+    .run = run_verify,
+};

@@ -24,22 +24,22 @@ static void add_input(struct str *b, const struct graph *g, const struct node *n
 }
 
 /* One node a line in topological order; with shapes also the types of its outputs. */
-static void dump_nodes(struct cli *c, const struct graph *g, bool shapes)
+void cli_add_nodes(struct str *out, const struct graph *g, bool shapes)
 {
     for (int p = 0; p < graph_n_nodes(g); p++) {
         int32_t id = graph_topo(g)[p];
         const struct node *node = graph_node(g, id);
         char buf[128];
-        str_addf(&c->out, "%d %s %s (", (int)id, node_op_type(node), node_label(node));
+        str_addf(out, "%d %s %s (", (int)id, node_op_type(node), node_label(node));
         for (int i = 0; i < node->n_in; i++) {
             if (i)
-                str_add(&c->out, " ");
-            add_input(&c->out, g, node, i);
+                str_add(out, " ");
+            add_input(out, g, node, i);
         }
-        str_add(&c->out, ")");
+        str_add(out, ")");
         for (int i = 0; shapes && i < node->n_out; i++)
-            str_addf(&c->out, " %s", ttype_text(&node->out[i].type, buf, sizeof buf));
-        str_add(&c->out, "\n");
+            str_addf(out, " %s", ttype_text(&node->out[i].type, buf, sizeof buf));
+        str_add(out, "\n");
     }
 }
 
@@ -115,7 +115,7 @@ static enum status run(struct cli *c, struct err *err)
     if (strcmp(stage, "graph") == 0 || strcmp(stage, "shape") == 0) {
         struct graph *g;
         TRY(cli_model(c, c->arg[0], &g, err));
-        dump_nodes(c, g, stage[0] == 's');
+        cli_add_nodes(&c->out, g, stage[0] == 's');
         graph_unref(g);
         st = ST_OK;
     } else {
@@ -140,9 +140,16 @@ static const struct cli_option options[] = {
     {"--stage", NULL, "STAGE", "graph, shape, tokens, segments or milp (the repair as an LP file)"},
     {"--segment", "-k", "K", "milp: the segment"},
     {"--with", "-w", "ID", "milp: the candidate"},
-    {"--segments", NULL, "DB", "segment database (the shipped one)"},
+    {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_dump = {
-    "dump", "MODEL --stage=S", "what a stage makes of a network", 1, 1, options, run};
+    .name = "dump",
+    .args = "MODEL --stage=S",
+    .help = "what a stage makes of a network",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .run = run,
+};

@@ -102,5 +102,11 @@ static enum status run(struct cli *c, struct err *err)
     return ST_OK;
 }
 
-const struct cli_command cmd_info = {"info", "MODEL", "what a network is and costs", 1, 1,
-                                     NULL,   run};
+const struct cli_command cmd_info = {
+    .name = "info",
+    .args = "MODEL",
+    .help = "what a network is and costs",
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};

@@ -1,107 +1,46 @@
-/* mine: a vocabulary and a segment database from networks. A source is a model, or a whole set:
- * zoo:* , nb201:* (all 15625 cells), nb201:*N (every N-th of them), @FILE (one source a line). */
+/* mine: a vocabulary and a segment database from networks; or databases into one. */
 #include "cli/cli_priv.h"
 
-#include "base/file.h"
-#include "family/family.h"
+#include "cli/labels.h"
+#include "cli/source.h"
 #include "segdb/segdb.h"
 #include "session/model.h"
+#include "session/store.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <time.h>
 
-#define NB201_CELLS 15625
+enum { SAVE_SECONDS = 20 };
 
-struct sources {
-    VEC(char *) at;
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- mining ---- */
+
+struct mining {
+    struct cli *c;
+    bool begun;
 };
-
-static enum status add_source(struct sources *s, const char *text, int depth, struct err *err);
-
-static enum status add_file(struct sources *s, const char *path, int depth, struct err *err)
-{
-    unsigned char *data;
-    size_t n;
-    if (depth > 4)
-        return err_set(err, ST_USAGE, "source lists are nested too deep: @%.100s", path);
-    TRY(file_read(path, (size_t)64 << 20, &data, &n, err));
-    enum status st = ST_OK;
-    char *save = NULL;
-    for (char *line = strtok_r((char *)data, "\n", &save); line && st == ST_OK;
-         line = strtok_r(NULL, "\n", &save)) {
-        size_t len = strcspn(line, "#\r");
-        while (len && (line[len - 1] == ' ' || line[len - 1] == '\t'))
-            len--;
-        line[len] = '\0';
-        line += strspn(line, " \t");
-        if (*line)
-            st = add_source(s, line, depth + 1, err);
-    }
-    free(data);
-    return st;
-}
-
-static enum status add_source(struct sources *s, const char *text, int depth, struct err *err)
-{
-    int64_t step = 1;
-    if (text[0] == '@')
-        return add_file(s, text + 1, depth, err);
-    if (strcmp(text, "zoo:*") == 0) {
-        const struct family_zoo *z;
-        for (int i = 0; (z = family_zoo_at(i)); i++)
-            vec_push(&s->at, x_asprintf("zoo:%s", z->name));
-        return ST_OK;
-    }
-    if (str_starts(text, "nb201:*")) {
-        if (text[7] && !str_to_i64(text + 7, 1, NB201_CELLS, &step))
-            return err_set(err, ST_USAGE, "'%.60s' is not like nb201:*16", text);
-        for (int64_t i = 0; i < NB201_CELLS; i += step)
-            vec_push(&s->at, family_nb201_string((int)i));
-        return ST_OK;
-    }
-    vec_push(&s->at, x_strdup(text));
-    return ST_OK;
-}
 
 static enum status open_source(const char *spec, struct graph **out, struct err *err)
 {
-    if (cli_interrupted)
+    enum status st = cli_interrupted ? ST_CANCELLED : model_open(spec, NULL, out, err);
+    if (st != ST_OK && cli_interrupted) /* a read that the signal ended is no bad model */
         return err_set(err, ST_CANCELLED, "interrupted");
-    return model_open(spec, NULL, out, err);
+    return st;
 }
 
 static void on_progress(void *arg, int done, int total, const char *what)
 {
-    cli_progress(arg, done, total, what);
-}
-
-/* What came out, read back from the files. */
-static enum status answer(struct cli *c, const char *vocab, const char *db, double seconds,
-                          struct err *err)
-{
-    struct bpe_vocab *v;
-    struct segdb *d;
-    TRY(bpe_vocab_load(&v, vocab, err));
-    int tokens = bpe_vocab_n_tokens(v), merges = bpe_vocab_n_merges(v);
-    bpe_vocab_free(v);
-    TRY(segdb_open(&d, db, err));
-    int64_t n = segdb_count(d);
-    segdb_close(d, NULL);
-    if (c->json) {
-        struct json j;
-        cli_json_begin(c, &j);
-        json_kint(&j, "vocab", tokens + merges);
-        json_kint(&j, "tokens", tokens);
-        json_kint(&j, "merges", merges);
-        json_kint(&j, "segments", n);
-        json_knum(&j, "seconds", seconds);
-        json_kstr(&j, "output", db);
-        json_kstr(&j, "vocab_file", vocab);
-        cli_json_end(c, &j);
-    } else
-        str_addf(&c->out, "%s: %d tokens, %d merges\n%s: %lld segments\n", vocab, tokens, merges,
-                 db, (long long)n);
-    return ST_OK;
+    struct mining *m = arg;
+    if (!m->begun && done > 0)
+        fprintf(stderr, "autogo: resumed at %d of %d\n", done, total);
+    m->begun = true;
+    cli_progress(m->c, done, total, what);
 }
 
 static char *vocab_beside(const char *db)
@@ -110,51 +49,158 @@ static char *vocab_beside(const char *db)
     return slash ? x_asprintf("%.*s/vocab.json", (int)(slash - db), db) : x_strdup("vocab.json");
 }
 
-static enum status run(struct cli *c, struct err *err)
+static void answer(struct cli *c, const struct segdb_mined *m, int networks, int labelled,
+                   const char *vocab, const char *db, double seconds)
 {
-    const char *db = cli_get(c, "--output");
-    int64_t merges, piece;
-    if (!db)
-        return err_set(err, ST_USAGE, "mine: -o DB is needed (autogo mine --help)");
-    TRY(cli_get_int(c, "--merges", 1, 1000000, 800, &merges, err));
-    TRY(cli_get_int(c, "--max-piece", 2, 1000, 16, &piece, err));
-    struct sources src = {{0}};
-    enum status st = ST_OK;
-    for (int i = 0; st == ST_OK && i < c->n_arg; i++)
-        st = add_source(&src, c->arg[i], 0, err);
-    char *vocab = cli_get(c, "--vocab") ? x_strdup(cli_get(c, "--vocab")) : vocab_beside(db);
-    struct timespec t0, t1;
-    clock_gettime(CLOCK_MONOTONIC, &t0);
-    struct segdb_mine_opts o = {.n_merges = (int)merges,
-                                .max_piece = (int)piece,
+    if (!c->json) {
+        if (cli_get(c, "--labels"))
+            str_addf(&c->out, "%d of %d networks have a score\n", labelled, networks);
+        str_addf(&c->out, "%s: %d tokens, %d merges\n%s: %lld segments\n", vocab, m->tokens,
+                 m->merges, db, (long long)m->segments);
+        return;
+    }
+    struct json j;
+    cli_json_begin(c, &j);
+    json_kint(&j, "networks", networks);
+    if (cli_get(c, "--labels"))
+        json_kint(&j, "labelled", labelled);
+    json_kint(&j, "vocab", m->tokens + m->merges);
+    json_kint(&j, "tokens", m->tokens);
+    json_kint(&j, "merges", m->merges);
+    json_kint(&j, "segments", m->segments);
+    json_knum(&j, "seconds", seconds);
+    json_kint(&j, "resumed_at", m->resumed_at);
+    json_kstr(&j, "output", db);
+    json_kstr(&j, "vocab_file", vocab);
+    cli_json_end(c, &j);
+}
+
+static enum status mine(struct cli *c, const struct source_list *src, const char *vocab,
+                        const char *db, struct err *err)
+{
+    struct mining m = {.c = c};
+    struct segdb_mine_opts o = {.save_s = SAVE_SECONDS,
+                                .cancel = &cli_interrupted,
                                 .progress = on_progress,
-                                .arg = c,
+                                .arg = &m,
                                 .open_model = open_source};
+    struct segdb_mined mined = {0};
+    const char *labels = cli_get(c, "--labels"), *score = cli_get(c, "--score");
+    const char *const *specs = (const char *const *)src->at.at;
+    int64_t merges, piece;
+    int n = (int)src->at.n, labelled = 0;
+    TRY(cli_get_int(c, "--merges", 1, 1000000, 2000, &merges, err));
+    TRY(cli_get_int(c, "--max-piece", 2, BPE_MAX_PIECE, 16, &piece, err));
+    if (score && !labels)
+        return err_set(err, ST_USAGE, "mine: --score needs --labels");
+    o.n_merges = (int)merges;
+    o.max_piece = (int)piece;
+    int *times = labels ? x_calloc((size_t)n + 1, sizeof *times) : NULL;
+    o.times = times;
+    enum status st = ST_OK;
+    if (labels)
+        st = labels_read(labels, score ? score : "acc", specs, n, times, &labelled, err);
+    double begun = now_s();
+    c->tells_itself = st == ST_OK;
     if (st == ST_OK)
-        st = segdb_mine((const char *const *)src.at.at, (int)src.at.n, vocab, db, &o, err);
-    clock_gettime(CLOCK_MONOTONIC, &t1);
+        st = segdb_mine(specs, n, vocab, db, &o, &mined, err);
     cli_progress_end(c);
-    double s = (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) * 1e-9;
+    free(times);
     if (st == ST_OK)
-        st = answer(c, vocab, db, s, err);
-    for (size_t i = 0; i < src.at.n; i++)
-        free(src.at.at[i]);
-    vec_done(&src.at);
+        answer(c, &mined, n, labelled, vocab, db, now_s() - begun);
+    else if (st == ST_CANCELLED)
+        err_set(err, st, "interrupted; the same command goes on from there");
+    return st;
+}
+
+static enum status mine_sources(struct cli *c, const char *db, struct err *err)
+{
+    struct source_list src = {{0}};
+    char *vocab = cli_get(c, "--vocab") ? x_strdup(cli_get(c, "--vocab")) : vocab_beside(db);
+    enum status st = ST_OK;
+    if (strcmp(vocab, db) == 0)
+        st = err_set(err, ST_USAGE, "mine: vocabulary and database cannot be one file");
+    for (int i = 0; st == ST_OK && i < c->n_arg; i++)
+        st = source_add(&src, c->arg[i], c->seed, err);
+    if (st == ST_OK)
+        st = mine(c, &src, vocab, db, err);
+    source_done(&src);
     free(vocab);
     return st;
 }
 
-static const struct cli_option options[] = {
-    {"--output", "-o", "DB", "the segment database to make"},
-    {"--vocab", NULL, "FILE", "the vocabulary to make (vocab.json beside DB)"},
-    {"--merges", NULL, "N", "merges to learn (800)"},
-    {"--max-piece", NULL, "N", "longest segment in nodes (16)"},
+/* ---- merging ---- */
+
+static void on_merge(void *arg, int done, int total, const char *what)
+{
+    cli_progress(arg, done, total, what);
+}
+
+static enum status merge(struct cli *c, const char *path, struct err *err)
+{
+    double begun = now_s();
+    int64_t n;
+    if (cli_get(c, "--vocab") || cli_get(c, "--labels"))
+        return err_set(err, ST_USAGE, "mine: --merge makes a database only, without %s",
+                       cli_get(c, "--vocab") ? "--vocab" : "--labels");
+    TRY(store_merge(path, c->arg, c->n_arg, &cli_interrupted, on_merge, c, &n, err));
+    if (!c->json) {
+        str_addf(&c->out, "%s: %lld segments\n", path, (long long)n);
+        return ST_OK;
+    }
+    struct json j;
+    cli_json_begin(c, &j);
+    json_key(&j, "merged");
+    json_array(&j);
+    for (int i = 0; i < c->n_arg; i++)
+        json_str(&j, c->arg[i]);
+    json_array_end(&j);
+    json_kint(&j, "segments", n);
+    json_knum(&j, "seconds", now_s() - begun);
+    json_kstr(&j, "output", path);
+    cli_json_end(c, &j);
+    return ST_OK;
+}
+
+static enum status run(struct cli *c, struct err *err)
+{
+    const char *db = cli_get(c, "--output");
+    if (!db)
+        return err_set(err, ST_USAGE, "mine: -o DB is needed (autogo mine --help)");
+    return cli_get(c, "--merge") ? merge(c, db, err) : mine_sources(c, db, err);
+}
+
+static const struct cli_option topics[] = {
+    {"MODEL", NULL, NULL, "a file, zoo:NAME or an architecture string"},
+    {"zoo:*", NULL, NULL, "the zoo"},
+    {"FAMILY:*", NULL, NULL, "every network of nb101, nb201 (without none) or hiaml"},
+    {"FAMILY:sample=N", NULL, NULL, "N different networks of a family, drawn with --seed"},
+    {"DIR", NULL, NULL, "every .onnx and .json file in the folder and below it"},
+    {"@FILE", NULL, NULL, "one source a line; # begins a comment"},
     {NULL, NULL, NULL, NULL},
 };
-const struct cli_command cmd_mine = {"mine",
-                                     "SOURCE... -o DB",
-                                     "learn a vocabulary and a segment database from networks",
-                                     1,
-                                     -1,
-                                     options,
-                                     run};
+static const struct cli_option options[] = {
+    {"--output", "-o", "DB",
+     "the segment database to make; after an interruption the same command goes on from DB.part"},
+    {"--vocab", NULL, "FILE", "the vocabulary to make (vocab.json beside DB)"},
+    {"--merges", NULL, "N", "merges to learn (2000)"},
+    {"--max-piece", NULL, "N", "longest segment in nodes (16)"},
+    {"--labels", NULL, "CSV",
+     "let good networks count more in the vocabulary: CSV has a column arch (a source, or a cell "
+     "of "
+     "NAS-Bench-201 or -101 without its family) and one of scores; within a family the best counts "
+     "10 times, the worst once, evenly by rank, and a network without a score 5 times"},
+    {"--score", NULL, "NAME", "the column of scores, larger is better (acc)"},
+    {"--merge", NULL, NULL, "the arguments are databases: merge them into DB, counts added up"},
+    {NULL, NULL, NULL, NULL},
+};
+const struct cli_command cmd_mine = {
+    .name = "mine",
+    .args = "SOURCE... -o DB",
+    .help = "learn a vocabulary and a segment database from networks",
+    .min_args = 1,
+    .max_args = -1,
+    .topics = topics,
+    .options = options,
+    .run = run,
+};

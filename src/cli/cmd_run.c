@@ -101,14 +101,19 @@ static enum status run_script(struct cli *c, struct err *err)
 static const struct cli_option options_run[] = {
     {"--echo", NULL, NULL, "print every command before its answer"},
     {"--journal", NULL, "FILE", "keep the session's journal in FILE (recover goes on with it)"},
-    {"--segments", NULL, "DB", "segment database (the shipped one)"},
+    {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_run = {
-    "run",     "SCRIPT", "a scripted session, the words of the ':' line (- reads standard input)",
-    1,         1,        options_run,
-    run_script};
+    .name = "run",
+    .args = "SCRIPT",
+    .help = "a scripted session, the words of the ':' line (- reads standard input)",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options_run,
+    .run = run_script,
+};
 
 /* ---- ui ---- */
 
@@ -136,8 +141,16 @@ static enum status run_ui(struct cli *c, struct err *err)
 static const struct cli_option options_ui[] = {
     {"--keys", NULL, "FILE", "feed the keys in FILE"},
     {"--journal", NULL, "FILE", "keep the session's journal in FILE"},
-    {"--segments", NULL, "DB", "segment database (the shipped one)"},
+    {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
-const struct cli_command cmd_ui = {"ui", "[MODEL]", "the workbench", 0, 1, options_ui, run_ui};
+const struct cli_command cmd_ui = {
+    .name = "ui",
+    .args = "[MODEL]",
+    .help = "the workbench",
+    .min_args = 0,
+    .max_args = 1,
+    .options = options_ui,
+    .run = run_ui,
+};

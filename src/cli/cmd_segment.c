@@ -69,5 +69,12 @@ static const struct cli_option options[] = {
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
-const struct cli_command cmd_segment = {"segment", "MODEL", "cut a network into segments", 1, 1,
-                                        options,   run};
+const struct cli_command cmd_segment = {
+    .name = "segment",
+    .args = "MODEL",
+    .help = "cut a network into segments",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .run = run,
+};

@@ -4,9 +4,9 @@
 enum { MAX_SPEC = 8192 };
 
 static const struct family families[] = {
-    {"nb101", nb101_generate, .draw = nb101_draw},
-    {"nb201", nb201_generate, .text = nb201_text, .count = 4096},
-    {"hiaml", hiaml_generate, .text = hiaml_text, .count = 38416},
+    {"nb101", nb101_generate, .count = nb101_count, .text = nb101_text},
+    {"nb201", nb201_generate, .count = nb201_count, .text = nb201_text},
+    {"hiaml", hiaml_generate, .count = hiaml_count, .text = hiaml_text},
     {"inception", inception_generate, .draw = inception_draw},
     {"twopath", twopath_generate, .draw = twopath_draw},
 };

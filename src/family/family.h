@@ -24,13 +24,18 @@ char *family_nb201_string(int i);
 
 /* The families of architecture strings, "nb201" ...; NULL past the end. */
 const char *family_name_at(int i);
-/* How many different strings family_sample gives before it repeats itself: 4096 for nb201 (the
- * cells without `none`), 38416 for hiaml; 0 where there are too many to number; -1: no such family.
- * The suffix "@s" is allowed here and below. */
+/* How many members a numbered family has: 423624 for nb101 (cells that differ in the order of their
+ * vertices only are one), 4096 for nb201 (the cells without `none`), 38416 for hiaml; 0 for a
+ * family that is only drawn (inception, twopath); -1: no such family. The suffix "@s" is allowed
+ * here and below. */
 int64_t family_count(const char *family);
-/* Sample i as a whole spec ("nb201:...@s"), independent of all other samples; a numbered family is
- * walked in a random order without repeats, wrapping at its end. The same for the same seed on
- * every machine. Caller frees; NULL: no such family. */
+/* Member number i of a numbered family as a whole spec ("nb101:...@s"), in the family's own order.
+ * O(1), but the first call about nb101 enumerates its cells, some 20 ms. Caller frees; NULL: i is
+ * out of range, or the family is not numbered or not known. */
+char *family_string(const char *family, int64_t i);
+/* Sample i as a whole spec, independent of all other samples: a numbered family is walked in a
+ * random order without repeats, wrapping at its end; a drawn family may repeat itself. The same
+ * for the same seed on every machine. Caller frees; NULL: no such family, or i < 0. */
 char *family_sample(const char *family, uint64_t seed, int i);
 
 #endif

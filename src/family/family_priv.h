@@ -15,23 +15,29 @@ typedef enum status family_generate(struct scan *s, bool reduced, uint64_t seed,
 family_generate nb101_generate, nb201_generate, hiaml_generate, inception_generate,
     twopath_generate;
 
-/* Appends string number i of a family that can be numbered. */
+/* How many members a family has that can be numbered, and member i < count appended as text. */
+typedef uint64_t family_size(void);
+family_size hiaml_count, nb101_count, nb201_count;
 typedef void family_text(struct str *text, uint64_t i);
-family_text hiaml_text, nb201_text;
+family_text hiaml_text, nb101_text, nb201_text;
 /* Appends a random string, drawn as the family's authors drew theirs. */
 typedef void family_draw(struct str *text, bool reduced, struct rng *r);
-family_draw nb101_draw, inception_draw, twopath_draw;
+family_draw inception_draw, twopath_draw;
 void draw_shuffle(int *v, int n, struct rng *r);
 
-/* One row for each family: a family has either `text` and `count`, or `draw`. */
+/* One row for each family: a family has either `count` and `text`, or `draw`. */
 struct family {
     const char *name;
     family_generate *generate;
+    family_size *count;
     family_text *text;
-    uint64_t count;
     family_draw *draw;
 };
 const struct family *family_at(int i); /* NULL past the end */
+
+/* NB-101: limits of the benchmark, operations in the order in which cells are numbered. */
+enum { NB101_VERTICES = 7, NB101_EDGES = 9, NB101_OPS = 3 };
+extern const char *const nb101_op_name[NB101_OPS];
 
 /* Zoo builders; `variant` distinguishes the rows that share one. */
 typedef void zoo_build(struct builder *b, int variant);

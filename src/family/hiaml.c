@@ -127,6 +127,14 @@ enum status hiaml_generate(struct scan *s, bool reduced, uint64_t seed, struct g
     return build_finish(&b, out, s->err);
 }
 
+uint64_t hiaml_count(void)
+{
+    uint64_t n = 1;
+    for (int k = 0; k < STAGES; k++)
+        n *= N_BLOCKS;
+    return n;
+}
+
 void hiaml_text(struct str *text, uint64_t i)
 {
     int type[STAGES];

@@ -3,10 +3,10 @@
 #include "family/family_priv.h"
 #include <string.h>
 
-enum { MAX_VERTICES = 7, MAX_EDGES = 9, STACKS = 3 };
+enum { MAX_VERTICES = NB101_VERTICES, MAX_EDGES = NB101_EDGES, STACKS = 3 };
 
-enum vertex_op { C3, C1, MP, N_OPS };
-static const char *const op_name[N_OPS] = {"c3", "c1", "mp"};
+enum vertex_op { C3, C1, MP };
+const char *const nb101_op_name[NB101_OPS] = {"c3", "c1", "mp"};
 
 struct cell {
     int n;
@@ -72,7 +72,7 @@ static enum status cell_scan(struct scan *s, struct cell *cell)
     for (int v = 1; v < cell->n - 1; v++) {
         if (v > 1)
             TRY(scan_need(s, ','));
-        TRY(scan_word(s, "operation", op_name, N_OPS, &cell->op[v]));
+        TRY(scan_word(s, "operation", nb101_op_name, NB101_OPS, &cell->op[v]));
     }
     TRY(scan_finish(s));
     if (!cell_prune(cell))
@@ -166,28 +166,4 @@ enum status nb101_generate(struct scan *s, bool reduced, uint64_t seed, struct g
     }
     build_head(&b, x, false, 10);
     return build_finish(&b, out, s->err);
-}
-
-/* ---- sampling ---- */
-
-/* Cells of 7 vertices with every edge drawn at one half, pruned, until one is small enough. */
-void nb101_draw(struct str *text, bool reduced, struct rng *r)
-{
-    struct cell cell;
-    (void)reduced;
-    do {
-        cell = (struct cell){.n = MAX_VERTICES};
-        for (int u = 0; u < MAX_VERTICES; u++)
-            for (int v = u + 1; v < MAX_VERTICES; v++)
-                cell.edge[u][v] = rng_below(r, 2);
-        for (int v = 1; v < MAX_VERTICES - 1; v++)
-            cell.op[v] = (int)rng_below(r, N_OPS);
-    } while (!cell_prune(&cell) || cell_edges(&cell) > MAX_EDGES);
-    str_addf(text, "%d|", cell.n);
-    for (int u = 0; u < cell.n; u++)
-        for (int v = u + 1; v < cell.n; v++)
-            str_add_char(text, cell.edge[u][v] ? '1' : '0');
-    str_add_char(text, '|');
-    for (int v = 1; v < cell.n - 1; v++)
-        str_addf(text, "%s%s", v > 1 ? "," : "", op_name[cell.op[v]]);
 }

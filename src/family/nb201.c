@@ -53,7 +53,15 @@ char *family_nb201_string(int i)
     return str_take(&text);
 }
 
-/* Cells without `none`, of which AutoGO's networks are. */
+/* Counted and numbered are cells without `none`, of which AutoGO's networks are. */
+uint64_t nb201_count(void)
+{
+    uint64_t n = 1;
+    for (int e = 0; e < EDGES; e++)
+        n *= NB_OPS - 1;
+    return n;
+}
+
 void nb201_text(struct str *text, uint64_t i)
 {
     int op[EDGES];

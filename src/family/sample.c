@@ -1,5 +1,6 @@
-/* Random members of a family. */
+/* Members of a family by number and at random. */
 #include "base/hash.h"
+#include "base/mem.h"
 #include "family/family_priv.h"
 #include <string.h>
 
@@ -49,7 +50,25 @@ int64_t family_count(const char *family)
 {
     bool reduced;
     const struct family *f = by_name(family, &reduced);
-    return f ? (int64_t)f->count : -1;
+    return !f ? -1 : f->count ? (int64_t)f->count() : 0;
+}
+
+static char *spec_of(const struct family *f, const struct str *text, bool reduced)
+{
+    return x_asprintf("%s:%s%s", f->name, str_text(text), reduced ? "@s" : "");
+}
+
+char *family_string(const char *family, int64_t i)
+{
+    bool reduced;
+    const struct family *f = by_name(family, &reduced);
+    struct str text = {0};
+    if (!f || !f->count || i < 0 || (uint64_t)i >= f->count())
+        return NULL;
+    f->text(&text, (uint64_t)i);
+    char *spec = spec_of(f, &text, reduced);
+    str_done(&text);
+    return spec;
 }
 
 char *family_sample(const char *family, uint64_t seed, int i)
@@ -59,13 +78,13 @@ char *family_sample(const char *family, uint64_t seed, int i)
     struct str text = {0};
     if (!f || i < 0)
         return NULL;
-    str_addf(&text, "%s:", f->name);
-    if (f->text) {
-        f->text(&text, permuted((uint64_t)i % f->count, f->count, seed));
-    } else {
-        struct rng r = rng_for(seed, (uint64_t)i);
-        f->draw(&text, reduced, &r);
+    if (f->count) {
+        uint64_t n = f->count();
+        return family_string(family, (int64_t)permuted((uint64_t)i % n, n, seed));
     }
-    str_add(&text, reduced ? "@s" : "");
-    return str_take(&text);
+    struct rng r = rng_for(seed, (uint64_t)i);
+    f->draw(&text, reduced, &r);
+    char *spec = spec_of(f, &text, reduced);
+    str_done(&text);
+    return spec;
 }

@@ -90,8 +90,12 @@ enum status scan_int(struct scan *s, const char *what, int lo, int hi, int *out)
             v = v * 10 + (s->text[s->at] - '0');
         s->at++;
     }
-    if (s->at == start || v < lo || v > hi) {
+    /* One number has one spelling, so that equal networks have equal names. */
+    bool zeros = s->at > start + 1 && s->text[start] == '0';
+    if (s->at == start || zeros || v < lo || v > hi) {
         s->at = start;
+        if (lo == hi)
+            return scan_fail(s, start, "%s %d expected", what, lo);
         return scan_fail(s, start, "%s expected, a number from %d to %d", what, lo, hi);
     }
     *out = (int)v;

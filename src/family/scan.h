@@ -25,7 +25,7 @@ bool scan_at_end(const struct scan *s);
 enum status scan_finish(struct scan *s);
 /* A word of letters, digits and '_' out of `n` known ones; `what` names them in the fault. */
 enum status scan_word(struct scan *s, const char *what, const char *const *known, int n, int *out);
-/* A decimal integer in [lo, hi]; `what` names it in the fault. */
+/* A decimal integer in [lo, hi] without leading zeros; `what` names it in the fault. */
 enum status scan_int(struct scan *s, const char *what, int lo, int hi, int *out);
 
 #endif

@@ -41,27 +41,40 @@ static enum status block_scan(struct scan *s, struct block *block)
 
 static enum status path_scan(struct scan *s, struct path *path)
 {
-    size_t start = s->at;
-    int reductions = 0;
     path->n = 0;
     do {
         if (path->n == MAX_BLOCKS)
             return scan_fail(s, s->at, "a path has at most %d blocks", MAX_BLOCKS);
         TRY(block_scan(s, &path->block[path->n]));
-        reductions += path->block[path->n++].reduction;
+        path->n++;
     } while (scan_take(s, '.'));
+    return ST_OK;
+}
+
+static enum status reductions_check(struct scan *s, size_t start, const struct path *path)
+{
+    int reductions = 0;
+    for (int i = 0; i < path->n; i++)
+        reductions += path->block[i].reduction;
     if (reductions != REDUCTIONS)
-        return scan_fail(s, start, "%d of the path's blocks are reductions ('!'), 2 are needed",
-                         reductions);
+        return scan_fail(s, start, "%d of the path's blocks are reductions ('!'), %d are needed",
+                         reductions, REDUCTIONS);
     return ST_OK;
 }
 
 static enum status paths_scan(struct scan *s, struct path path[PATHS])
 {
-    TRY(path_scan(s, &path[0]));
-    TRY(scan_need(s, '/'));
-    TRY(path_scan(s, &path[1]));
-    return scan_finish(s);
+    size_t start[PATHS];
+    for (int p = 0; p < PATHS; p++) {
+        if (p)
+            TRY(scan_need(s, '/'));
+        start[p] = s->at;
+        TRY(path_scan(s, &path[p]));
+    }
+    TRY(scan_finish(s));
+    for (int p = 0; p < PATHS; p++)
+        TRY(reductions_check(s, start[p], &path[p]));
+    return ST_OK;
 }
 
 /* ---- network ---- */

@@ -16,6 +16,8 @@ static const struct zoo_row {
      ZOO_VGG_GAP},
     {{"mobilenetv2", "MobileNetV2 1.0, ImageNet classes, 3x224x224"}, zoo_mobilenet, 0},
     {{"edsr", "EDSR baseline, super-resolution x2, complete, 3x320x180"}, zoo_edsr, ZOO_EDSR_X2},
+    {{"edsr-x3", "EDSR baseline, super-resolution x3, complete, 3x320x180"}, zoo_edsr, ZOO_EDSR_X3},
+    {{"edsr-x4", "EDSR baseline, super-resolution x4, complete, 3x320x180"}, zoo_edsr, ZOO_EDSR_X4},
     {{"edsr-body", "EDSR baseline, its 16 residual blocks only, 64x320x180"},
      zoo_edsr,
      ZOO_EDSR_BODY},

@@ -13,7 +13,8 @@ struct reader {
     struct graph_edit *e;
     int line; /* nodes read so far */
     int batch;
-    VEC(int) n_out; /* outputs of each node */
+    VEC(int) n_out;     /* outputs of each node */
+    struct strmap stem; /* names begin with it -> how many */
     struct err *err;
 };
 
@@ -274,7 +275,7 @@ static bool read_input(const struct reader *r, struct node *n, char *s)
 
 static bool read_output(const struct reader *r, struct node *n, char *s)
 {
-    char name[48];
+    char name[80];
     struct ttype t = ttype_unknown();
     bool unused = !strcmp(s, "-");
     if (!strcmp(s, "=")) {
@@ -287,7 +288,10 @@ static bool read_output(const struct reader *r, struct node *n, char *s)
     } else if (!unused && !read_type(r, s, &t)) {
         return false;
     }
-    snprintf(name, sizeof name, "v%d_%d", r->line, n->n_out);
+    if (n->n_out)
+        snprintf(name, sizeof name, "%s_%d", n->name, n->n_out + 1);
+    else
+        snprintf(name, sizeof name, "%s", n->name);
     node_add_output(n, unused ? "" : name);
     n->out[n->n_out - 1].type = t;
     return true;
@@ -318,14 +322,28 @@ static const char *count_fault(const struct node *n)
     return NULL;
 }
 
+/* conv1, bn1, relu1, conv2 ...: short words for people, unique as they end in a number. */
+static void make_name(struct reader *r, enum op op, char *name, size_t size)
+{
+    const struct op_info *info = op_info(op);
+    const char *word = op == OP_BATCHNORM ? "bn" : info->cg[0] ? info->cg : info->onnx;
+    char stem[32];
+    size_t n = 0;
+    for (; word[n] && n < sizeof stem - 1; n++)
+        stem[n] = (char)(word[n] >= 'A' && word[n] <= 'Z' ? word[n] - 'A' + 'a' : word[n]);
+    stem[n] = '\0';
+    int64_t *count = strmap_put(&r->stem, stem, 0);
+    snprintf(name, size, "%s%lld", stem, (long long)++*count);
+}
+
 static enum status read_line(struct reader *r, char *line)
 {
     enum op op;
-    char name[24];
+    char name[64];
     char *word = cut(&line, ' ');
     if (!read_op(word, &op))
         return bad(r, "unknown operator");
-    snprintf(name, sizeof name, "n%d", r->line);
+    make_name(r, op, name, sizeof name);
     struct node *n = node_new(op, name);
     int part = 0, words = 0; /* 0 attributes, 1 inputs, 2 outputs */
     bool ok = true;
@@ -373,6 +391,7 @@ enum status segdb_text_read(const char *text, struct graph **out, struct err *er
         st = bad(&r, "no nodes");
     free(copy);
     vec_done(&r.n_out);
+    strmap_done(&r.stem);
     if (st != ST_OK) {
         graph_edit_free(r.e);
         return st;

@@ -34,6 +34,19 @@ void segdb_text_number(struct str *out, double v, bool is_double)
     str_add(out, buf);
 }
 
+/* Most of a text is small integers, and mining writes millions of texts. */
+static void add_int(struct str *out, int64_t v)
+{
+    char buf[24], *p = buf + sizeof buf;
+    uint64_t u = v < 0 ? -(uint64_t)v : (uint64_t)v;
+    do
+        *--p = (char)('0' + u % 10);
+    while (u /= 10);
+    if (v < 0)
+        *--p = '-';
+    str_add_n(out, p, (size_t)(buf + sizeof buf - p));
+}
+
 /* Names and strings: everything but letters, digits and "_-" as %XX. */
 static void write_word(struct str *out, const char *s, size_t n)
 {
@@ -49,7 +62,7 @@ static void write_word(struct str *out, const char *s, size_t n)
 
 /* ---- types ---- */
 
-static int64_t batch_of(const struct graph *g)
+int64_t segdb_text_batch(const struct graph *g)
 {
     int n;
     const int32_t *in = graph_inputs(g, &n);
@@ -61,7 +74,32 @@ static int64_t batch_of(const struct graph *g)
     return DIM_UNKNOWN;
 }
 
-static void write_type(struct str *out, const struct ttype *t, int64_t batch, bool is_value)
+/* Half octaves below the widest. One channel alone is broadcast, or an image in grey. */
+static void write_width(struct str *out, int64_t d, const struct segdb_scale *s)
+{
+    if (d > 1)
+        str_addf(out, "w%ld", lround(2 * log2((double)s->widest / (double)d)));
+    else
+        add_int(out, d);
+}
+
+static void write_dim(struct str *out, const struct ttype *t, int i, const struct segdb_scale *s)
+{
+    int64_t d = t->dim[i];
+    if (i == 0 && t->rank >= 2 && d == s->batch)
+        str_add_char(out, 'N');
+    else if (d < 0)
+        str_add_char(out, '?');
+    else if (s->free && i >= 2 && d > 1) /* one element differs from more: it is broadcast */
+        str_add_char(out, '*');
+    else if (s->free && i == 1)
+        write_width(out, d, s);
+    else
+        add_int(out, d);
+}
+
+/* The type of a value. */
+static void write_type(struct str *out, const struct ttype *t, const struct segdb_scale *s)
 {
     str_add(out, dtype_name(t->dtype));
     if (t->rank < 0)
@@ -70,12 +108,30 @@ static void write_type(struct str *out, const struct ttype *t, int64_t batch, bo
     for (int i = 0; i < t->rank; i++) {
         if (i)
             str_add_char(out, ',');
-        if (is_value && i == 0 && t->rank >= 2 && t->dim[0] == batch)
-            str_add_char(out, 'N');
-        else if (t->dim[i] < 0)
-            str_add_char(out, '?');
+        write_dim(out, t, i, s);
+    }
+    str_add_char(out, ']');
+}
+
+static void write_const_type(struct str *out, const struct ttype *t)
+{
+    const struct segdb_scale literal = {.batch = INT64_MIN};
+    write_type(out, t, &literal);
+}
+
+/* Free of scale: sizes that follow from the values around are left out. */
+static void write_learnt(struct str *out, const struct node *n, const struct ttype *t)
+{
+    bool implied =
+        n->op == OP_CONV || n->op == OP_CONVT || n->op == OP_BATCHNORM || n->op == OP_INSTANCENORM;
+    str_addf(out, "%s[", dtype_name(t->dtype));
+    for (int i = 0; i < t->rank; i++) {
+        if (i)
+            str_add_char(out, ',');
+        if (implied && i >= 2) /* the window, which need not be an attribute */
+            add_int(out, t->dim[i]);
         else
-            str_addf(out, "%" PRId64, t->dim[i]);
+            str_add_char(out, implied ? '_' : t->dim[i] == 1 ? '1' : '*');
     }
     str_add_char(out, ']');
 }
@@ -124,7 +180,7 @@ static void write_element(struct str *out, const struct tensor *t, int64_t i)
 {
     int dtype = tensor_type(t)->dtype;
     if (is_integer(dtype))
-        str_addf(out, "%" PRId64, tensor_int_at(t, i, 0));
+        add_int(out, tensor_int_at(t, i, 0));
     else
         segdb_text_number(out, tensor_num_at(t, i, 0), dtype == DT_DOUBLE);
 }
@@ -140,14 +196,19 @@ static bool all_equal(const struct tensor *t)
 }
 
 static enum status write_const(struct str *out, const struct node *n, int port,
-                               const struct tensor *t, struct err *err)
+                               const struct tensor *t, bool free_of_scale, struct err *err)
 {
     const struct ttype *type = tensor_type(t);
     int64_t count = tensor_count(t);
     struct segdb_param p;
-    write_type(out, type, DIM_UNKNOWN, false);
-    if (segdb_param(n, port, type, &p))
+    if (segdb_param(n, port, type, &p)) {
+        if (free_of_scale)
+            write_learnt(out, n, type);
+        else
+            write_const_type(out, type);
         return ST_OK;
+    }
+    write_const_type(out, type);
     bool values = is_integer(type->dtype) || type->dtype == DT_FLOAT || type->dtype == DT_DOUBLE;
     if (!values || count < 0)
         return err_set(err, ST_UNSUPPORTED, "node '%s' (%s): a constant of type %s", node_label(n),
@@ -190,7 +251,8 @@ static enum status write_attr(struct str *out, const struct node *n, const struc
     str_add_char(out, '=');
     switch (a->kind) {
     case ATTR_INT:
-        str_addf(out, "i%" PRId64, a->i);
+        str_add_char(out, 'i');
+        add_int(out, a->i);
         break;
     case ATTR_FLOAT:
         str_add_char(out, 'f');
@@ -202,8 +264,10 @@ static enum status write_attr(struct str *out, const struct node *n, const struc
         break;
     case ATTR_INTS:
         str_add_char(out, 'I');
-        for (size_t i = 0; i < a->n; i++)
-            str_addf(out, "%s%" PRId64, i ? "," : "", ((const int64_t *)a->data)[i]);
+        for (size_t i = 0; i < a->n; i++) {
+            str_add(out, i ? "," : "");
+            add_int(out, ((const int64_t *)a->data)[i]);
+        }
         break;
     case ATTR_FLOATS:
         str_add_char(out, 'F');
@@ -220,7 +284,15 @@ static enum status write_attr(struct str *out, const struct node *n, const struc
     return ST_OK;
 }
 
-static enum status write_head(struct str *out, const struct node *n, struct err *err)
+/* Numbers that steer training and rounding, not the architecture: families differ in them. */
+static bool is_fine_print(const struct node *n, const struct node_attr *a)
+{
+    return op_info(n->op)->cost == COST_NORM &&
+           (!strcmp(a->name, "epsilon") || !strcmp(a->name, "momentum"));
+}
+
+static enum status write_head(struct str *out, const struct node *n, bool free_of_scale,
+                              struct err *err)
 {
     if (n->op == OP_OPAQUE || n->domain || n->n_implicit)
         return err_set(err, ST_UNSUPPORTED, "node '%s' (%s) is opaque", node_label(n),
@@ -233,14 +305,20 @@ static enum status write_head(struct str *out, const struct node *n, struct err 
         a[i] = &n->attr[i];
     qsort(a, (size_t)n->n_attr, sizeof *a, by_name);
     enum status st = ST_OK;
-    for (int i = 0; i < n->n_attr && st == ST_OK; i++)
-        st = write_attr(out, n, a[i], err);
+    for (int i = 0; i < n->n_attr && st == ST_OK; i++) {
+        if (free_of_scale && is_fine_print(n, a[i]))
+            continue;
+        if (free_of_scale && !strcmp(a[i]->name, "group") && node_is_depthwise(n))
+            str_add(out, " group=depthwise");
+        else
+            st = write_attr(out, n, a[i], err);
+    }
     free(a);
     return st;
 }
 
 static void write_outputs(struct str *out, const struct graph *g, const struct node *n,
-                          int64_t batch)
+                          const struct segdb_scale *scale)
 {
     const struct ttype *first = NULL;
     for (int i = 0; i < n->n_in && !first; i++)
@@ -249,10 +327,10 @@ static void write_outputs(struct str *out, const struct graph *g, const struct n
     str_add(out, " >");
     for (int i = 0; i < n->n_out; i++) {
         str_add_char(out, ' ');
-        if (n->out[i].name[0] && first && ttype_equal(first, &n->out[i].type))
+        if (!scale->free && n->out[i].name[0] && first && ttype_equal(first, &n->out[i].type))
             str_add_char(out, '=');
         else if (n->out[i].name[0])
-            write_type(out, &n->out[i].type, batch, true);
+            write_type(out, &n->out[i].type, scale);
         else
             str_add_char(out, '-');
     }
@@ -263,22 +341,24 @@ static void write_outputs(struct str *out, const struct graph *g, const struct n
 enum status segdb_text_write(const struct graph *g, struct str *out, struct err *err)
 {
     const int32_t *topo = graph_topo(g);
-    int64_t batch = batch_of(g);
+    const struct segdb_scale literal = {.batch = segdb_text_batch(g)};
     str_addf(out, "autogo-segment %d %d\n", SEGDB_VERSION, graph_opset(g));
     for (int k = 0; k < graph_n_nodes(g); k++) {
         const struct node *n = graph_node(g, topo[k]);
-        TRY(write_head(out, n, err));
+        TRY(write_head(out, n, false, err));
         str_add(out, " <");
         for (int i = 0; i < n->n_in; i++) {
             str_add_char(out, ' ');
-            if (n->in[i].node >= 0)
-                str_addf(out, "%d.%d", graph_topo_pos(g, n->in[i].node), n->in[i].port);
-            else if (n->in[i].node == IN_CONST)
-                TRY(write_const(out, n, i, n->in[i].tensor, err));
+            if (n->in[i].node >= 0) {
+                add_int(out, graph_topo_pos(g, n->in[i].node));
+                str_add_char(out, '.');
+                add_int(out, n->in[i].port);
+            } else if (n->in[i].node == IN_CONST)
+                TRY(write_const(out, n, i, n->in[i].tensor, false, err));
             else
                 str_add_char(out, '-');
         }
-        write_outputs(out, g, n, batch);
+        write_outputs(out, g, n, &literal);
         str_add_char(out, '\n');
     }
     return ST_OK;
@@ -290,10 +370,11 @@ static int by_text(const void *a, const void *b)
     return strcmp(*x, *y);
 }
 
-enum status segdb_text_label(const struct graph *g, int32_t id, struct str *out, struct err *err)
+enum status segdb_text_label(const struct graph *g, int32_t id, const struct segdb_scale *scale,
+                             struct str *out, struct err *err)
 {
     const struct node *n = graph_node(g, id);
-    TRY(write_head(out, n, err));
+    TRY(write_head(out, n, scale->free, err));
     VEC(char *) part = {0};
     enum status st = ST_OK;
     for (int i = 0; i < n->n_in && st == ST_OK; i++) {
@@ -301,7 +382,7 @@ enum status segdb_text_label(const struct graph *g, int32_t id, struct str *out,
         if (n->in[i].node >= 0)
             str_add_char(&s, '*');
         else if (n->in[i].node == IN_CONST)
-            st = write_const(&s, n, i, n->in[i].tensor, err);
+            st = write_const(&s, n, i, n->in[i].tensor, scale->free, err);
         else
             str_add_char(&s, '-');
         vec_push(&part, str_take(&s));
@@ -314,7 +395,7 @@ enum status segdb_text_label(const struct graph *g, int32_t id, struct str *out,
         free(part.at[i]);
     }
     vec_done(&part);
-    write_outputs(out, g, n, batch_of(g));
+    write_outputs(out, g, n, scale);
     return st;
 }
 

@@ -4,7 +4,12 @@
  * that what is shown in the end does not depend on the number of threads. */
 #include "session/session_priv.h"
 
+#include <limits.h>
 #include <stdlib.h>
+
+/* For each record to be tried the database is asked for so many, in place of those that give a
+ * network that is there already. */
+enum { SPARE = 2 };
 
 /* ---- entries ---- */
 
@@ -14,7 +19,7 @@ bool candidate_parse_id(const char *id, int64_t *record)
         *record = 0;
         return true;
     }
-    return id[0] == 's' && id[1] >= '1' && id[1] <= '9' && str_to_i64(id + 1, 1, INT64_MAX, record);
+    return segdb_name_parse(id, record);
 }
 
 struct entry *entry_new(struct session *s, struct job *j)
@@ -24,12 +29,13 @@ struct entry *entry_new(struct session *s, struct job *j)
     e->job = j;
     p->record = j->record;
     if (j->record)
-        snprintf(p->id, sizeof p->id, "s%lld", (long long)j->record);
+        segdb_name(j->record, p->id);
     else
         snprintf(p->id, sizeof p->id, "self");
     if (j->has_rec) {
         p->origin = j->rec.origin ? j->rec.origin : "";
         p->ops = j->rec.ops ? j->rec.ops : "";
+        p->seen = &j->seen;
     } else {
         e->ops = version_ops(j->graph, j->region.ids, j->region.n);
         p->origin = "";
@@ -78,29 +84,35 @@ static int by_rank(const void *a, const void *b)
 void candidates_rank(struct session *s)
 {
     struct u64map seen = {0};
+    uint64_t now = s->version.at[s->cursor]->pub.hash;
     s->unranked = false;
-    s->accepted.n = s->refused.n = 0;
+    s->accepted.n = s->refused.n = s->same.n = 0;
     if (s->all.n)
         qsort(s->all.at, s->all.n, sizeof *s->all.at, by_record);
     for (size_t i = 0; i < s->all.n; i++) {
         struct entry *e = s->all.at[i];
-        bool good = e->job->status == ST_OK && e->job->cand.graph;
-        if (good && strmap_get(&s->hidden, e->pub.id)) {
-            good = false;
-            snprintf(e->why, sizeof e->why, "rejected in this session");
-        } else if (good) {
-            int64_t *first = u64map_put(&seen, e->pub.hash, (int64_t)i);
-            good = *first == (int64_t)i;
-            e->why[0] = '\0';
-            if (!good)
-                snprintf(e->why, sizeof e->why, "gives the same network as %s",
-                         s->all.at[*first]->pub.id);
-        }
-        e->pub.accepted = good;
-        if (good)
-            vec_push(&s->accepted, e);
-        else
+        if (e->job->status != ST_OK || !e->job->cand.graph) {
             vec_push(&s->refused, e);
+            continue;
+        }
+        const struct entry *first = s->all.at[*u64map_put(&seen, e->pub.hash, (int64_t)i)];
+        bool hidden = strmap_get(&s->hidden, e->pub.id);
+        bool idle = e->pub.hash == now && e->pub.record;
+        bool same = !hidden && (idle || first != e);
+        e->pub.accepted = !hidden;
+        e->why[0] = '\0';
+        if (hidden)
+            snprintf(e->why, sizeof e->why, "rejected in this session");
+        else if (idle)
+            snprintf(e->why, sizeof e->why, "changes nothing");
+        else if (same)
+            snprintf(e->why, sizeof e->why, "gives the same network as %s", first->pub.id);
+        if (hidden)
+            vec_push(&s->refused, e);
+        else if (same)
+            vec_push(&s->same, e);
+        else
+            vec_push(&s->accepted, e);
     }
     if (s->accepted.n)
         qsort(s->accepted.at, s->accepted.n, sizeof *s->accepted.at, by_rank);
@@ -125,7 +137,11 @@ void candidates_drop(struct session *s)
     pool_cancel(s->pool, TAG_SELECT);
     for (size_t i = 0; i < s->all.n; i++)
         entry_free(s->all.at[i]);
-    s->all.n = s->accepted.n = s->refused.n = 0;
+    s->all.n = s->accepted.n = s->refused.n = s->same.n = 0;
+    free(s->ids);
+    s->ids = NULL;
+    s->n_ids = s->next_id = 0;
+    s->asking = (struct err){0};
     s->unranked = s->querying = false;
     s->selected = -1;
     s->done = s->total = 0;
@@ -148,6 +164,7 @@ enum status candidate_job(struct session *s, enum job_kind kind, int k, int64_t 
     struct job *j = job_new(kind, session_graph(s));
     job_set_region(j, &seg->region);
     j->record = record;
+    j->generation = s->layers.generation;
     /* The weights made for a replacement depend on what is replaced in which network by what, not
      * on when or by which thread. */
     j->seed = hash_pair(hash_pair(s->seed, s->version.at[s->cursor]->pub.hash),
@@ -172,8 +189,10 @@ enum status session_select(struct session *s, int k, struct err *err)
     if (k != -1 && !seg)
         return err_set(err, ST_USAGE, "there is no segment %d (0 to %d)", k,
                        session_n_segments(s) - 1);
-    if (seg && seg->ok)
+    /* Once it is open here, opening it anew is left to the workers. */
+    if (seg && seg->ok && !s->db.db)
         TRY(session_need_db(s, err));
+    layers_look(&s->layers);
     candidates_drop(s);
     s->selected = k;
     if (!seg || !seg->ok)
@@ -181,11 +200,22 @@ enum status session_select(struct session *s, int k, struct err *err)
     struct job *q;
     TRY(candidate_job(s, JOB_QUERY, k, 0, &q, err));
     q->tag = TAG_SELECT;
-    q->limit = s->opts.tries;
+    q->limit = s->opts.tries > INT_MAX / SPARE ? INT_MAX : s->opts.tries * SPARE;
     s->querying = true;
     s->total = 1;
     pool_submit(s->pool, q);
     return submit_candidate(s, k, 0, err);
+}
+
+/* Tries as many records as are still lacking: one that gives a network that is there already does
+ * not count. A wave begins when the one before has ended, so that what is tried does not depend on
+ * the number of threads. */
+static void submit_wave(struct session *s)
+{
+    int lacking = s->opts.tries - (s->next_id - (int)s->same.n);
+    for (; lacking > 0 && s->next_id < s->n_ids; lacking--)
+        if (submit_candidate(s, s->selected, s->ids[s->next_id++], NULL) == ST_OK)
+            s->total++;
 }
 
 static void take_query(struct session *s, struct job *j, unsigned *changed)
@@ -193,12 +223,17 @@ static void take_query(struct session *s, struct job *j, unsigned *changed)
     s->querying = false;
     if (j->status != ST_OK) {
         char buf[512];
-        session_note(s, "%s", err_text(&j->err, buf, sizeof buf));
-        *changed |= SESSION_CHANGED_NOTICE;
+        s->asking = j->err;
+        session_note(s, false, "%s", err_text(&j->err, buf, sizeof buf));
+    } else {
+        s->ids = j->ids;
+        s->n_ids = j->n_ids;
+        j->ids = NULL;
+        session_note_trouble(s, &j->trouble);
+        submit_wave(s);
     }
-    for (int i = 0; j->status == ST_OK && i < j->n_ids; i++)
-        if (submit_candidate(s, s->selected, j->ids[i], NULL) == ST_OK)
-            s->total++;
+    if (s->notice.n)
+        *changed |= SESSION_CHANGED_NOTICE;
     job_free(j);
 }
 
@@ -211,6 +246,7 @@ void candidates_take(struct session *s, struct job *j, unsigned *changed)
         /* the record's own words are with the entry it came from */
         s->pinned->pub.origin = s->base->pub.origin;
         s->pinned->pub.ops = s->base->pub.ops;
+        s->pinned->pub.seen = s->base->pub.seen;
         s->repairing = false;
         return;
     }
@@ -222,6 +258,10 @@ void candidates_take(struct session *s, struct job *j, unsigned *changed)
     s->done++;
     vec_push(&s->all, entry_new(s, j));
     s->unranked = true;
+    if (!s->querying && s->done == s->total) {
+        candidates_rank(s);
+        submit_wave(s);
+    }
 }
 
 /* ---- getters ---- */
@@ -246,6 +286,19 @@ const struct session_candidate *session_refused(const struct session *s, int i)
     return i >= 0 && (size_t)i < s->refused.n ? &s->refused.at[i]->pub : NULL;
 }
 
+int session_n_same(const struct session *s)
+{
+    return (int)s->same.n;
+}
+
+const char *candidate_why_not(const struct session *s, const char *id)
+{
+    for (size_t i = 0; i < s->all.n; i++)
+        if (strcmp(s->all.at[i]->pub.id, id) == 0)
+            return s->all.at[i]->why;
+    return NULL;
+}
+
 int session_rank(const struct session *s, const char *id)
 {
     for (size_t i = 0; i < s->accepted.n; i++)
@@ -258,6 +311,13 @@ void session_progress(const struct session *s, int *done, int *total)
 {
     *done = s->done;
     *total = s->querying ? -1 : s->total;
+}
+
+enum status session_candidates_status(const struct session *s, struct err *err)
+{
+    if (s->asking.code != ST_OK && err)
+        *err = s->asking;
+    return s->asking.code;
 }
 
 void candidate_set_hidden(struct session *s, const char *id)
@@ -273,7 +333,7 @@ enum status session_reject(struct session *s, const char *id, struct err *err)
     int64_t record;
     TRY(session_may_edit(s, err));
     if (!candidate_parse_id(id, &record))
-        return err_set(err, ST_USAGE, "'%s' is no candidate: self or s and a number", id);
+        return err_set(err, ST_USAGE, "'%s' is no candidate (self, s123, u12)", id);
     char *command = x_asprintf("reject %s", id);
     enum status st = version_record(s, command, s->version.at[s->cursor]->pub.hash, err);
     free(command);

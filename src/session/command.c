@@ -49,14 +49,13 @@ static enum status rank_arg(const struct call *c, const char *text, int *out, st
         return ST_OK;
     }
     if (!candidate_parse_id(text, &v))
-        return err_set(err, ST_USAGE, "'%s' is neither a rank nor an id (self, s123)", text);
+        return err_set(err, ST_USAGE, "'%s' is neither a rank nor an id (self, s123, u12)", text);
     *out = session_rank(s, text);
     if (*out >= 0)
         return ST_OK;
-    for (int i = 0; i < session_n_refused(s); i++)
-        if (strcmp(session_refused(s, i)->id, text) == 0)
-            return err_set(err, ST_NO, "%s was refused: %s", text, session_refused(s, i)->reason);
-    return err_set(err, ST_NO, "%s is not among the candidates", text);
+    const char *why = candidate_why_not(s, text);
+    return why ? err_set(err, ST_NO, "%s was refused: %s", text, why)
+               : err_set(err, ST_NO, "%s is not among the candidates", text);
 }
 
 /* ---- the commands ---- */
@@ -220,6 +219,17 @@ static enum status cmd_REJECT(const struct call *c, struct err *err)
     TRY(session_reject(c->s, id, err));
     str_addf(c->out, "%s is hidden in this session\n", id);
     return ST_OK;
+}
+
+static enum status cmd_KEEP(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    int k = session_selected(c->s);
+    if (c->n)
+        TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
+    if (k < 0)
+        return err_set(err, ST_USAGE, "no segment is selected (segment K)");
+    return c->flags & SESSION_ASYNC ? session_keep(c->s, k, err) : keep_now(c->s, k, c->out, err);
 }
 
 static enum status cmd_UNDO(const struct call *c, struct err *err)

@@ -80,6 +80,8 @@ void describe_candidates(struct session *s, int top, struct str *out)
     session_progress(s, &done, &total);
     str_addf(out, "segment %d: %d candidates, %d refused", session_selected(s), n,
              session_n_refused(s));
+    if (session_n_same(s))
+        str_addf(out, ", +%d that give the same network", session_n_same(s));
     if (done != total)
         str_add(out, ", still looking");
     str_add(out, "\nrank id        flops      params     repair      operators\n");

@@ -52,15 +52,17 @@ static enum status fetch(struct session *s, struct job *j, struct err *err)
 {
     if (j->record == 0)
         return region_extract(j->graph, &j->region, &j->fragment, err);
+    char name[SEGDB_NAME];
     TRY(session_need_db(s, err));
-    enum status st = segdb_get(s->db, j->record, &j->rec, err);
-    if (st == ST_NO || st == ST_USAGE)
-        return err_set(err, ST_USAGE, "the segment database has no s%lld", (long long)j->record);
-    if (st != ST_OK)
+    enum status st = job_fetch(j, &s->db, err);
+    segdb_name(j->record, name);
+    if (st != ST_NO && st != ST_USAGE)
         return st;
-    j->has_rec = true;
-    j->fragment = graph_ref(j->rec.fragment);
-    return ST_OK;
+    if (name[0] == 'u' && s->db.trouble.code != ST_OK)
+        return err_set(err, ST_USAGE, "your segment database has no %s: %.180s", name,
+                       s->db.trouble.msg);
+    return err_set(err, ST_USAGE, "%s segment database has no %s", name[0] == 'u' ? "your" : "the",
+                   name);
 }
 
 static enum status new_job(struct session *s, int k, const char *id, const char *const *pin,
@@ -69,7 +71,7 @@ static enum status new_job(struct session *s, int k, const char *id, const char 
     int64_t record;
     struct job *j;
     if (!candidate_parse_id(id, &record))
-        return err_set(err, ST_USAGE, "'%s' is no candidate: self or s and a number", id);
+        return err_set(err, ST_USAGE, "'%s' is no candidate (self, s123, u12)", id);
     TRY(candidate_job(s, JOB_REPAIR, k, record, &j, err));
     enum status st = fetch(s, j, err);
     if (st == ST_OK && n_pin) {
@@ -92,7 +94,7 @@ enum status edit_compute(struct session *s, int k, const char *id, const char *c
     struct job *j;
     TRY(new_job(s, k, id, pin, n_pin, &j, err));
     j->extra_cancel = s->opts.interrupt;
-    job_run(j, &s->db, s->segdb_path);
+    job_run(j, &s->db, s->layers.path);
     enum status st = j->status;
     if (session_interrupted(s))
         st = err_set(err, ST_CANCELLED, "interrupted");
@@ -110,14 +112,14 @@ enum status edit_version(struct session *s, int k, const struct job *j, struct v
                          struct err *err)
 {
     struct str command = {0};
+    char name[SEGDB_NAME] = "self";
     if (!j->cand.graph)
         return err_set(err, ST_NO, "%s",
                        j->cand.reason[0] ? j->cand.reason : "the candidate was refused");
     str_addf(&command, "replace %d ", k);
     if (j->record)
-        str_addf(&command, "s%lld", (long long)j->record);
-    else
-        str_add(&command, "self");
+        segdb_name(j->record, name);
+    str_add(&command, name);
     add_pins(j->fragment, j->pin, j->n_pin, &command);
     enum status st = version_new(s, j->cand.graph, str_text(&command), out, err);
     str_done(&command);

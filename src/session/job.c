@@ -48,29 +48,38 @@ void job_free(struct job *j)
     free(j->keep);
     free(j->path);
     free(j->segment_of);
+    free(j->origin);
     free(j->ids);
-    if (j->has_rec)
+    if (j->has_rec) {
         segdb_record_done(&j->rec);
+        segdb_seen_done(&j->seen);
+    }
     candidate_done(&j->cand);
     if (j->has_layout)
         dot_layout_done(&j->layout);
     free(j);
 }
 
-static enum status need_db(struct segdb **db, const char *path, struct err *err)
+enum status job_fetch(struct job *j, struct layers_db *db, struct err *err)
 {
-    return *db ? ST_OK : segdb_open(db, path, err);
+    TRY(segdb_get(db->db, j->record, &j->rec, err));
+    enum status st = segdb_seen(db->db, j->record, &j->seen, err);
+    if (st != ST_OK) {
+        segdb_record_done(&j->rec);
+        return st;
+    }
+    j->has_rec = true;
+    j->fragment = graph_ref(j->rec.fragment);
+    return ST_OK;
 }
 
-static enum status run_mutation(struct job *j, struct segdb **db, const char *db_path)
+static enum status run_mutation(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS])
 {
     if (!j->fragment && j->record == 0)
         TRY(region_extract(j->graph, &j->region, &j->fragment, &j->err));
     if (!j->fragment) {
-        TRY(need_db(db, db_path, &j->err));
-        TRY(segdb_get(*db, j->record, &j->rec, &j->err));
-        j->has_rec = true;
-        j->fragment = graph_ref(j->rec.fragment);
+        TRY(layers_open(db, path, j->generation, &j->err));
+        TRY(job_fetch(j, db, &j->err));
     }
     struct mutate_opts opts = {.seed = j->seed,
                                .mend = {.pin = j->pin,
@@ -90,15 +99,16 @@ static enum status run_mutation(struct job *j, struct segdb **db, const char *db
     return ST_OK;
 }
 
-static enum status run_kind(struct job *j, struct segdb **db, const char *db_path)
+static enum status run_kind(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS])
 {
     switch (j->kind) {
     case JOB_QUERY:
-        TRY(need_db(db, db_path, &j->err));
-        return segdb_query(*db, j->graph, &j->region, j->limit, &j->ids, &j->n_ids, &j->err);
+        TRY(layers_open(db, path, j->generation, &j->err));
+        j->trouble = db->trouble;
+        return segdb_query(db->db, j->graph, &j->region, j->limit, &j->ids, &j->n_ids, &j->err);
     case JOB_CANDIDATE:
     case JOB_REPAIR:
-        return run_mutation(j, db, db_path);
+        return run_mutation(j, db, path);
     case JOB_LAYOUT: {
         enum status st = dot_layout_init(&j->layout, j->graph, j->keep, 0, &j->cancel, &j->err);
         j->has_layout = st == ST_OK;
@@ -106,16 +116,19 @@ static enum status run_kind(struct job *j, struct segdb **db, const char *db_pat
     }
     case JOB_WRITE:
         return model_write(j->graph, j->segment_of, j->path, &j->err);
+    case JOB_KEEP:
+        return layers_keep(db, path, j->generation, j->graph, &j->region, j->origin, &j->kept,
+                           &j->known, &j->err);
     }
     return ST_INTERNAL;
 }
 
-void job_run(struct job *j, struct segdb **db, const char *db_path)
+void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS])
 {
     if (__atomic_load_n(&j->cancel, __ATOMIC_RELAXED))
         j->status = ST_CANCELLED;
     else
-        j->status = run_kind(j, db, db_path);
+        j->status = run_kind(j, db, path);
 }
 
 /* ---- the pool ---- */
@@ -124,7 +137,7 @@ struct pool {
     int n_threads;
     bool started;
     pthread_t *thread;
-    char *db_path;
+    char *path[SEGDB_LAYERS];
     struct queue *todo, *done;
     int pipe[2];
     int max_flying;
@@ -135,26 +148,26 @@ struct pool {
 static void *worker(void *arg)
 {
     struct pool *p = arg;
-    struct segdb *db = NULL;
+    struct layers_db db = {0};
     struct job *j;
     while ((j = queue_pop(p->todo))) {
-        job_run(j, &db, p->db_path);
+        job_run(j, &db, p->path);
         queue_push(p->done, j); /* has room for every job in flight */
         ssize_t n = write(p->pipe[1], "", 1);
         (void)n; /* a full pipe already wakes the reader */
     }
-    if (db)
-        segdb_close(db, NULL);
+    layers_close(&db);
     return NULL;
 }
 
-struct pool *pool_new(int threads, const char *db_path)
+struct pool *pool_new(int threads, char *const path[SEGDB_LAYERS])
 {
     struct pool *p = x_calloc(1, sizeof *p);
     p->n_threads = threads;
     p->max_flying = threads + 1;
     p->thread = x_calloc((size_t)threads, sizeof *p->thread);
-    p->db_path = x_strdup(db_path);
+    for (int i = 0; i < SEGDB_LAYERS; i++)
+        p->path[i] = x_strdup(path[i]);
     p->todo = queue_new((size_t)p->max_flying);
     p->done = queue_new((size_t)p->max_flying);
     if (pipe2(p->pipe, O_CLOEXEC | O_NONBLOCK) < 0)
@@ -179,10 +192,9 @@ static void start(struct pool *p)
 /* With no thread to be had at all, jobs are done here, one for each call. */
 static void run_inline(struct pool *p, struct job *j)
 {
-    struct segdb *db = NULL;
-    job_run(j, &db, p->db_path);
-    if (db)
-        segdb_close(db, NULL);
+    struct layers_db db = {0};
+    job_run(j, &db, p->path);
+    layers_close(&db);
     queue_push(p->done, j);
     ssize_t n = write(p->pipe[1], "", 1);
     (void)n;
@@ -240,19 +252,24 @@ struct job *pool_take(struct pool *p)
     return NULL;
 }
 
+static bool is_meant(const struct job *j, int tag)
+{
+    return j->tag == tag || (tag == -1 && j->kind != JOB_KEEP);
+}
+
 void pool_cancel(struct pool *p, int tag)
 {
     size_t kept = 0;
     for (size_t i = 0; i < p->waiting.n; i++) {
         struct job *j = p->waiting.at[i];
-        if (tag == -1 || j->tag == tag)
+        if (is_meant(j, tag))
             job_free(j);
         else
             p->waiting.at[kept++] = j;
     }
     p->waiting.n = kept;
     for (size_t i = 0; i < p->flying.n; i++)
-        if (tag == -1 || p->flying.at[i]->tag == tag)
+        if (is_meant(p->flying.at[i], tag))
             __atomic_store_n(&p->flying.at[i]->cancel, 1, __ATOMIC_RELAXED);
 }
 
@@ -277,6 +294,12 @@ void pool_free(struct pool *p)
     if (!p)
         return;
     pool_cancel(p, -1);
+    struct layers_db db = {0};
+    for (size_t i = 0; i < p->waiting.n; i++) {
+        job_run(p->waiting.at[i], &db, p->path);
+        job_free(p->waiting.at[i]);
+    }
+    layers_close(&db);
     queue_close(p->todo);
     for (int i = 0; p->started && i < p->n_threads; i++)
         pthread_join(p->thread[i], NULL);
@@ -293,6 +316,7 @@ void pool_free(struct pool *p)
     vec_done(&p->waiting);
     vec_done(&p->flying);
     free(p->thread);
-    free(p->db_path);
+    for (int i = 0; i < SEGDB_LAYERS; i++)
+        free(p->path[i]);
     free(p);
 }

@@ -10,9 +10,9 @@
 
 #include "dot/dot.h"
 #include "mutate/mutate.h"
-#include "segdb/segdb.h"
+#include "session/layers.h"
 
-enum job_kind { JOB_QUERY, JOB_CANDIDATE, JOB_REPAIR, JOB_LAYOUT, JOB_WRITE };
+enum job_kind { JOB_QUERY, JOB_CANDIDATE, JOB_REPAIR, JOB_LAYOUT, JOB_WRITE, JOB_KEEP };
 
 struct job {
     enum job_kind kind;
@@ -21,7 +21,8 @@ struct job {
     int cancel;              /* atomic flag */
     const int *extra_cancel; /* when run on the owner's thread: its interrupt flag */
     struct graph *graph;     /* a reference */
-    struct region region;    /* QUERY, CANDIDATE, REPAIR */
+    unsigned generation;     /* of the databases (layers.h) */
+    struct region region;    /* QUERY, CANDIDATE, REPAIR, KEEP */
     int64_t record;          /* CANDIDATE, REPAIR: 0 = the region itself */
     struct graph *fragment;  /* a reference; NULL: fetched by record */
     struct mend_pin *pin;
@@ -33,13 +34,19 @@ struct job {
     uint64_t key;    /* LAYOUT */
     char *path;      /* WRITE */
     int *segment_of; /* WRITE, or NULL */
+    int segment;     /* KEEP: what the user calls the region */
+    char *origin;    /* KEEP */
 
     enum status status; /* results; which ones depends on kind */
     struct err err;
     int64_t *ids;
     int n_ids;
-    struct segdb_record rec; /* fragment moved to `fragment` */
+    struct err trouble;      /* QUERY: why the user's database was left out */
+    struct segdb_record rec; /* CANDIDATE: fragment moved to `fragment` */
+    struct segdb_seen seen;
     bool has_rec;
+    int64_t kept; /* KEEP: the id */
+    bool known;   /* KEEP: it was in a database already */
     struct candidate cand;
     uint64_t hash; /* of cand.graph */
     struct dot_layout layout;
@@ -52,19 +59,23 @@ void job_set_region(struct job *j, const struct region *r);
 void job_set_pins(struct job *j, const struct mend_pin *pin, int n);
 void job_free(struct job *j);
 
-/* Runs a job on this thread. `db` is this thread's connection, opened at `db_path` when needed. */
-void job_run(struct job *j, struct segdb **db, const char *db_path);
+/* Runs a job on this thread. `db` is this thread's handle, opened at `path` when needed. */
+void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS]);
+/* Fetches a record with what was seen of it into a job. */
+enum status job_fetch(struct job *j, struct layers_db *db, struct err *err);
 
 struct pool; /* opaque */
 
-/* Threads are started with the first job. */
-struct pool *pool_new(int threads, const char *db_path);
-void pool_free(struct pool *p); /* cancels everything and joins */
+/* Threads are started with the first job. The paths are copied. */
+struct pool *pool_new(int threads, char *const path[SEGDB_LAYERS]);
+/* Cancels and joins. What the user asked to keep is kept all the same. */
+void pool_free(struct pool *p);
 int pool_fd(const struct pool *p);
 /* Takes the job over. */
 void pool_submit(struct pool *p, struct job *j);
 /* The next finished job (the caller's now), or NULL. */
 struct job *pool_take(struct pool *p);
+/* Tag -1: all but KEEP. */
 void pool_cancel(struct pool *p, int tag);
 /* Jobs with this tag that have neither been taken nor cancelled; tag -1: all. */
 int pool_count(const struct pool *p, int tag);

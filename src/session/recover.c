@@ -35,7 +35,7 @@ static enum status open_journal(struct session *s, struct err *err)
         st = journal_open(&s->journal, path, err);
         free(path);
         if (st == ST_OK && i > 0)
-            session_note(s, "another autogo has this model open; this session is kept in %s",
+            session_note(s, false, "another autogo has this model open; this session is kept in %s",
                          journal_path(s->journal));
     }
     return st;
@@ -48,7 +48,7 @@ static void make_header(const struct session *s, struct journal_header *h)
     size_t n;
     *h = (struct journal_header){.model = s->model_hash,
                                  .graph = s->version.at[0]->pub.hash,
-                                 .segments = s->db ? segdb_hash(s->db) : 0,
+                                 .segments = s->db.db ? segdb_hash(s->db.db) : 0,
                                  .seed = s->seed,
                                  .spec = s->spec};
     if (file_read(s->vocab_path, (size_t)256 << 20, &data, &n, NULL) == ST_OK) {
@@ -74,7 +74,7 @@ static enum status begin(struct session *s, struct err *err)
 static enum status without_journal(struct session *s, const struct err *why)
 {
     char buf[512];
-    session_note(s, "edits will not survive a crash: %s", err_text(why, buf, sizeof buf));
+    session_note(s, false, "edits will not survive a crash: %s", err_text(why, buf, sizeof buf));
     journal_close(s->journal, false);
     s->journal = NULL;
     return ST_OK;
@@ -312,7 +312,7 @@ enum status recover_open(struct session *s, enum session_recover mode, struct er
     }
     if (bad && (mode == SESSION_FRESH || s->opts.journal == SESSION_JOURNAL_DEFAULT)) {
         char buf[512];
-        session_note(s, "%s; it is set aside", err_text(&why, buf, sizeof buf));
+        session_note(s, false, "%s; it is set aside", err_text(&why, buf, sizeof buf));
         return start_fresh(s, true, &why) == ST_OK ? ST_OK : without_journal(s, &why);
     }
     if (st != ST_OK && s->opts.journal == SESSION_JOURNAL_DEFAULT)

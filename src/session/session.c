@@ -27,12 +27,11 @@ struct session *session_new(const struct session_opts *opts)
     struct session *s = x_calloc(1, sizeof *s);
     s->opts = *opts;
     s->vocab_path = vocab_of(opts->vocab_path);
-    s->segdb_path =
-        opts->segdb_path ? x_strdup(opts->segdb_path) : file_data("segments/segments.db");
+    layers_init(&s->layers, opts->segdb_path);
     s->input_shape = dup_or_null(opts->input_shape);
     s->journal_file = dup_or_null(opts->journal_path);
     s->opts.vocab_path = s->vocab_path;
-    s->opts.segdb_path = s->segdb_path;
+    s->opts.segdb_path = s->layers.path[0];
     s->opts.input_shape = s->input_shape;
     s->opts.journal_path = s->journal_file;
     if (s->opts.tries <= 0)
@@ -42,7 +41,7 @@ struct session *session_new(const struct session_opts *opts)
     s->seed = opts->seed;
     s->spec = x_strdup("");
     s->selected = -1;
-    s->pool = pool_new(s->threads, s->segdb_path);
+    s->pool = pool_new(s->threads, s->layers.path);
     return s;
 }
 
@@ -71,21 +70,21 @@ void session_free(struct session *s)
         return;
     drop_model(s);
     pool_free(s->pool);
-    if (s->db)
-        segdb_close(s->db, NULL);
+    layers_close(&s->db);
+    layers_done(&s->layers);
     if (s->vocab)
         bpe_vocab_free(s->vocab);
     for (size_t i = 0; i < s->notice.n; i++)
-        free(s->notice.at[i]);
+        free(s->notice.at[i].text);
     vec_done(&s->notice);
     vec_done(&s->all);
     vec_done(&s->accepted);
     vec_done(&s->refused);
+    vec_done(&s->same);
     vec_done(&s->pin);
-    free(s->told);
+    free(s->told.text);
     free(s->spec);
     free(s->vocab_path);
-    free(s->segdb_path);
     free(s->input_shape);
     free(s->journal_file);
     free(s);
@@ -103,10 +102,10 @@ static enum status need_vocab(struct session *s, struct err *err)
 
 enum status session_need_db(struct session *s, struct err *err)
 {
-    if (s->db)
-        return ST_OK;
-    enum status st = segdb_open(&s->db, s->segdb_path, err);
-    return st == ST_OK ? ST_OK : (err_in_file(err, s->segdb_path), st);
+    layers_look(&s->layers);
+    TRY(layers_open(&s->db, s->layers.path, s->layers.generation, err));
+    session_note_trouble(s, &s->db.trouble);
+    return ST_OK;
 }
 
 /* Everything that may fail, before the old model is given up. */
@@ -192,26 +191,41 @@ enum status session_may_edit(const struct session *s, struct err *err)
 
 /* ---- notices ---- */
 
-void session_note(struct session *s, const char *fmt, ...)
+void session_note(struct session *s, bool good, const char *fmt, ...)
 {
     struct str b = {0};
     va_list ap;
     va_start(ap, fmt);
     str_vaddf(&b, fmt, ap);
     va_end(ap);
-    vec_push(&s->notice, str_take(&b));
+    vec_push(&s->notice, (struct notice){str_take(&b), good});
+}
+
+void session_note_trouble(struct session *s, const struct err *trouble)
+{
+    char buf[512];
+    if (trouble->code == ST_OK || s->layers.told == s->layers.generation)
+        return;
+    s->layers.told = s->layers.generation;
+    session_note(s, false, "%s; going on without your own segments",
+                 err_text(trouble, buf, sizeof buf));
 }
 
 const char *session_notice(struct session *s)
 {
-    free(s->told);
-    s->told = NULL;
+    free(s->told.text);
+    s->told = (struct notice){0};
     if (s->notice.n) {
         s->told = s->notice.at[0];
         s->notice.n--;
         memmove(s->notice.at, s->notice.at + 1, s->notice.n * sizeof *s->notice.at);
     }
-    return s->told;
+    return s->told.text;
+}
+
+bool session_notice_good(const struct session *s)
+{
+    return s->told.good;
 }
 
 /* ---- jobs ---- */
@@ -230,9 +244,9 @@ static void take_write(struct session *s, struct job *j, unsigned *changed)
 {
     char buf[512];
     if (j->status == ST_OK)
-        session_note(s, "%s: written", j->path);
+        session_note(s, true, "%s: written", j->path);
     else
-        session_note(s, "%s", err_text(&j->err, buf, sizeof buf));
+        session_note(s, false, "%s", err_text(&j->err, buf, sizeof buf));
     job_free(j);
     *changed |= SESSION_CHANGED_NOTICE;
 }
@@ -253,6 +267,9 @@ unsigned session_poll(struct session *s)
             break;
         case JOB_WRITE:
             take_write(s, j, &changed);
+            break;
+        case JOB_KEEP:
+            keep_take(s, j, &changed);
             break;
         }
     }

@@ -19,6 +19,7 @@
 #include "cost/cost.h"
 #include "dot/dot.h"
 #include "mutate/mutate.h"
+#include "segdb/segdb.h"
 #include <time.h>
 
 struct session; /* opaque */
@@ -35,7 +36,7 @@ struct session_opts {
     int tries;               /* records of the database tried for a segment; 0: 100 */
     const char *vocab_path;  /* NULL or "canonical": the shipped segments/vocab.json; "reference":
                                 segments/reference.json; else a file */
-    const char *segdb_path;  /* NULL: the shipped segments/segments.db */
+    const char *segdb_path;  /* NULL: the shipped segments/segments.db; the user's is over it */
     const char *input_shape; /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
     enum session_journal journal;
     const char *journal_path;
@@ -136,28 +137,34 @@ enum status session_select(struct session *s, int k, struct err *err);
 /* ---- candidates of the selected segment ---- */
 
 struct session_candidate {
-    char id[24];                    /* "self" or "s123" */
-    int64_t record;                 /* in the database; 0 for self */
+    char id[SEGDB_NAME];            /* "self", "s123", or "u12" of the user's database */
+    int64_t record;                 /* in the databases (segdb.h); 0 for self */
     const char *origin, *ops;       /* "" for none */
+    const struct segdb_seen *seen;  /* NULL for self and for a record that cannot be read */
     const struct graph *fragment;   /* as in the database, before repair; pins name its ids */
     const struct candidate *result; /* graph, plan, costs; NULL while it is being worked out */
     bool accepted;                  /* result->graph exists */
-    const char *reason;             /* why it was refused; "" otherwise */
+    const char *reason;             /* why it is not among the accepted; "" otherwise */
     uint64_t hash;                  /* graph_hash of the child */
     int64_t delta_flops, delta_flops_paper, delta_params; /* of the whole network */
 };
 /* Accepted ones by rank (0 is best): smallest delta_flops_paper first, ties by record. Rejected by
- * the user (session_reject) are left out; of equal networks the first stays. Until the next poll.
- */
+ * the user (session_reject) are left out; of those that give equal networks the first stays, and
+ * of those that give the current network only self. Until the next poll. */
 int session_n_candidates(const struct session *s);
 const struct session_candidate *session_candidate(const struct session *s, int rank);
 /* Refused ones, by record. Until the next poll. */
 int session_n_refused(const struct session *s);
 const struct session_candidate *session_refused(const struct session *s, int i);
+/* How many more were tried and left out because they give a network that is there already. They do
+ * not count as tries: others are tried in their place, as far as the database has them. */
+int session_n_same(const struct session *s);
 /* Rank of an id among the accepted; -1 when it is not there. */
 int session_rank(const struct session *s, const char *id);
 /* Progress of filling in: done of total; total is -1 while the database is being asked. */
 void session_progress(const struct session *s, int *done, int *total);
+/* ST_OK, or why the database could not be asked about the selected segment. */
+enum status session_candidates_status(const struct session *s, struct err *err);
 /* Hides a candidate in this session; journalled. */
 enum status session_reject(struct session *s, const char *id, struct err *err);
 
@@ -195,6 +202,15 @@ enum status session_replace(struct session *s, int k, const char *id, const char
 enum status session_write_lp(struct session *s, int k, const char *id, const char *path,
                              struct err *err);
 
+/* ---- the user's own segments ---- */
+
+/* Where they are: segments.db in the data folder of the user. Makes the folder when `make`. Caller
+ * frees. */
+char *session_user_segments(int make);
+/* Adds segment k of the current version to them, on a worker; session_notice() tells its name, or
+ * the name by which it is known already. Finished also when the session ends before. */
+enum status session_keep(struct session *s, int k, struct err *err);
+
 /* ---- jobs ---- */
 
 enum {
@@ -210,9 +226,12 @@ unsigned session_poll(struct session *s);
 /* Waits until no job is left. ST_CANCELLED when opts.interrupt became set. */
 enum status session_wait(struct session *s, struct err *err);
 bool session_busy(const struct session *s);
-/* A line about something that ended or was noticed in the background (a picture written, a second
- * process on the same model); NULL when there is none new. Borrowed until the next call. */
+/* A line about something that ended or was noticed in the background (a picture written, a segment
+ * kept, a second process on the same model); NULL when there is none new. Borrowed until the next
+ * call. */
 const char *session_notice(struct session *s);
+/* Whether that line tells of a success. */
+bool session_notice_good(const struct session *s);
 
 /* Layouts in cells, made by a worker. Each slot holds one; a new request cancels the one before. */
 enum session_layout_slot {

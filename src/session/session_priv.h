@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 /* Tags of jobs (job.h). */
-enum { TAG_SELECT = 1, TAG_PREVIEW, TAG_WRITE, TAG_LAYOUT /* + slot */ };
+enum { TAG_SELECT = 1, TAG_PREVIEW, TAG_WRITE, TAG_KEEP, TAG_LAYOUT /* + slot */ };
 
 struct version {
     struct session_version pub;
@@ -38,9 +38,14 @@ struct layout {
     bool making;
 };
 
+struct notice {
+    char *text;
+    bool good;
+};
+
 struct session {
     struct session_opts opts; /* strings are owned */
-    char *vocab_path, *segdb_path, *input_shape, *journal_file;
+    char *vocab_path, *input_shape, *journal_file;
     uint64_t seed;
     int threads;
 
@@ -49,7 +54,8 @@ struct session {
     VEC(struct version *) version;
     int cursor;
     struct bpe_vocab *vocab;
-    struct segdb *db;
+    struct layers layers;
+    struct layers_db db; /* of this thread */
     struct pool *pool;
 
     struct journal *journal;
@@ -60,9 +66,13 @@ struct session {
     int selected;  /* -1 */
     bool querying; /* the database is being asked */
     int done, total;
+    struct err asking; /* why the database gave no answer; ST_OK */
+    int64_t *ids;      /* what the database proposed */
+    int n_ids, next_id;
     VEC(struct entry *) all;      /* owns the entries */
     VEC(struct entry *) accepted; /* by rank */
     VEC(struct entry *) refused;  /* by record */
+    VEC(struct entry *) same;     /* by record; give a network that is there already */
     bool unranked;                /* `all` has grown */
     struct strmap hidden;         /* ids rejected by the user */
 
@@ -72,8 +82,8 @@ struct session {
     VEC(struct mend_pin) pin;
 
     struct layout layout[SESSION_LAYOUT_COUNT];
-    VEC(char *) notice; /* not told yet */
-    char *told;         /* the one lent out last */
+    VEC(struct notice) notice; /* not told yet */
+    struct notice told;        /* the one lent out last */
     bool quit;
 };
 
@@ -81,8 +91,12 @@ struct session {
 enum status session_need_model(const struct session *s, struct err *err);
 /* As above, and no question about an old journal is open. */
 enum status session_may_edit(const struct session *s, struct err *err);
+/* This thread's handle on the databases as they are now. */
 enum status session_need_db(struct session *s, struct err *err);
-void session_note(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Tells, once, that the user's database was left out. */
+void session_note_trouble(struct session *s, const struct err *trouble);
+void session_note(struct session *s, bool good, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 bool session_interrupted(const struct session *s);
 
 /* version.c */
@@ -106,9 +120,9 @@ char *version_ops(const struct graph *g, const int32_t *ids, int n);
 /* candidates.c */
 void candidates_drop(struct session *s); /* selection, candidates, preview */
 void candidates_take(struct session *s, struct job *j, unsigned *changed);
-/* Ranks anew what candidates_take added. */
+/* Sorts what candidates_take added into accepted, refused and same. */
 void candidates_rank(struct session *s);
-/* "self" or "s123" -> 0 or 123. */
+/* "self" or a segment's name -> 0 or its id. */
 bool candidate_parse_id(const char *id, int64_t *record);
 /* The mutation job of segment k of the current version; ST_USAGE when there is no such segment,
  * ST_NO when it may not be replaced. */
@@ -118,6 +132,8 @@ enum status candidate_job(struct session *s, enum job_kind kind, int k, int64_t 
 struct entry *entry_new(struct session *s, struct job *j);
 void entry_free(struct entry *e);
 void candidate_set_hidden(struct session *s, const char *id);
+/* Why an id is not among the candidates; NULL when it was not tried. */
+const char *candidate_why_not(const struct session *s, const char *id);
 
 /* edit.c */
 /* Computes segment k by id with pins on this thread; job->cand is the result. */
@@ -126,6 +142,11 @@ enum status edit_compute(struct session *s, int k, const char *id, const char *c
 /* The version that a computed job makes, with its canonical command; ST_NO when it was refused. */
 enum status edit_version(struct session *s, int k, const struct job *j, struct version **out,
                          struct err *err);
+
+/* keep.c */
+void keep_take(struct session *s, struct job *j, unsigned *changed);
+/* session_keep on this thread; what came of it is added to `out` as a line. */
+enum status keep_now(struct session *s, int k, struct str *out, struct err *err);
 
 /* recover.c */
 enum status recover_open(struct session *s, enum session_recover mode, struct err *err);

@@ -4,45 +4,19 @@
  * (nothing is new). `ratio` is what ten times the nodes cost: linear is 10. Caches are emptied
  * before each measurement, else the smaller network, which fits into a level-2 cache, is timed
  * from there and the larger one from memory, and the ratio tells the machine, not the code. */
-#include "base/json.h"
 #include "base/mem.h"
 #include "cost/cost.h"
 #include "onx/onx.h"
 #include "shape/shape.h"
-#include <stdio.h>
-#include <stdlib.h>
+#include "tests/bench/bench.h"
 #include <sys/stat.h>
-#include <time.h>
 
 enum { RUNS = 9, FILE_RUNS = 5, CHANNELS = 16 };
-
-static double now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
 
 static double median(double *v, int n)
 {
     qsort(v, (size_t)n, sizeof *v, by_value);
     return v[n / 2];
-}
-
-static void die(const struct err *err)
-{
-    char text[512];
-
-    fprintf(stderr, "bench_graph: %s\n", err_text(err, text, sizeof text));
-    exit(status_exit_code(err->code));
 }
 
 /* ---- the synthetic network ---- */
@@ -101,8 +75,7 @@ static struct graph *make_chain(int nodes)
     while (graph_edit_n_slots(e) + 1 < nodes)
         x = add_node(e, OP_RELU, x);
     add_node(e, OP_OUTPUT, x);
-    if (graph_edit_freeze(e, &g, &err) != ST_OK)
-        die(&err);
+    check(graph_edit_freeze(e, &g, &err), &err);
     return g;
 }
 
@@ -134,13 +107,11 @@ static struct times time_graph(const struct graph *g)
 
         empty_caches();
         t0 = now_ms();
-        if (shape_infer(g, &r, &err) != ST_OK)
-            die(&err);
+        check(shape_infer(g, &r, &err), &err);
         infer[i] = now_ms() - t0;
         empty_caches();
         t0 = now_ms();
-        if (shape_infer(r, &same, &err) != ST_OK)
-            die(&err);
+        check(shape_infer(r, &same, &err), &err);
         again[i] = now_ms() - t0;
         empty_caches();
         t0 = now_ms();
@@ -152,7 +123,7 @@ static struct times time_graph(const struct graph *g)
     return (struct times){0, median(infer, RUNS), median(again, RUNS), median(cost, RUNS)};
 }
 
-static void print_times(struct json *j, const struct times *t)
+static void print_graph_times(struct json *j, const struct times *t)
 {
     json_knum(j, "load_ms", t->load);
     json_knum(j, "infer_ms", t->infer);
@@ -172,8 +143,7 @@ static double time_bytes(const unsigned char *bytes, size_t size)
 
         empty_caches();
         t0 = now_ms();
-        if (onx_load_bytes(&g, bytes, size, "", &err) != ST_OK)
-            die(&err);
+        check(onx_load_bytes(&g, bytes, size, "", &err), &err);
         load[i] = now_ms() - t0;
         graph_unref(g);
     }
@@ -187,8 +157,7 @@ static double time_load(const struct graph *g)
     struct err err = {0};
     double ms;
 
-    if (onx_save_bytes(g, &bytes, &size, &err) != ST_OK)
-        die(&err);
+    check(onx_save_bytes(g, &bytes, &size, &err), &err);
     ms = time_bytes(bytes, size);
     free(bytes);
     return ms;
@@ -208,7 +177,7 @@ static void bench_synthetic(struct json *j)
         t[i].load = time_load(g);
         json_object(j);
         json_kint(j, "nodes", graph_n_nodes(g));
-        print_times(j, &t[i]);
+        print_graph_times(j, &t[i]);
         json_object_end(j);
         graph_unref(g);
     }
@@ -234,8 +203,7 @@ static void bench_file(struct json *j, const char *path)
         double t0 = now_ms();
 
         graph_unref(g);
-        if (onx_load(&g, path, &err) != ST_OK)
-            die(&err);
+        check(onx_load(&g, path, &err), &err);
         load[i] = now_ms() - t0;
     }
     t = time_graph(g);
@@ -244,7 +212,7 @@ static void bench_file(struct json *j, const char *path)
     json_kstr(j, "file", path);
     json_kint(j, "bytes", stat(path, &st) == 0 ? (int64_t)st.st_size : -1);
     json_kint(j, "nodes", graph_n_nodes(g));
-    print_times(j, &t);
+    print_graph_times(j, &t);
     json_object_end(j);
     graph_unref(g);
 }

@@ -3,20 +3,14 @@
  * The regions are windows of the level order of a network (so they are convex), the boundaries
  * ask for other widths and sizes. A solver is timed as a process that reads the problem as
  * mend_write_lp wrote it; one that is not installed is named under "skipped". */
-#include "base/json.h"
-#include "base/mem.h"
-#include "base/vec.h"
 #include "family/family.h"
 #include "graph/region.h"
 #include "mend/mend.h"
+#include "tests/bench/bench.h"
 
 #include <fcntl.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { REGION = 60, STEP = 10, RUNS = 50, SOLVER_RUNS = 3, VARIANTS = 5 };
@@ -28,8 +22,6 @@ static const struct variant {
 } variants[VARIANTS] = {
     {2, 2, 1, 1}, {1, 1, 0.5, 0.5}, {1, 1, 1, 0.5}, {0.75, 1.25, 1, 1}, {1.5, 3, 0.75, 0.375},
 };
-
-typedef VEC(double) times;
 
 struct solver {
     const char *name;
@@ -46,37 +38,6 @@ struct network {
 };
 
 static char folder[] = "/tmp/autogo-bench-XXXXXX";
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* Sorts; NAN (null in JSON) when there is nothing. */
-static double percentile(times *t, double p)
-{
-    if (!t->n)
-        return NAN;
-    qsort(t->at, t->n, sizeof *t->at, by_value);
-    return t->at[(size_t)(p * (double)(t->n - 1) + 0.5)];
-}
-
-static void check(enum status st, const struct err *err)
-{
-    char text[512];
-    if (st == ST_OK)
-        return;
-    fprintf(stderr, "bench_mend: %s\n", err_text(err, text, sizeof text));
-    exit(status_exit_code(st));
-}
 
 /* ---- other solvers ---- */
 
@@ -230,16 +191,6 @@ static void bench_network(struct network *net)
 }
 
 /* ---- report ---- */
-
-static void print_times(struct json *j, const char *key, times *t)
-{
-    json_key(j, key);
-    json_object(j);
-    json_kint(j, "n", (int64_t)t->n);
-    json_knum(j, "p50", percentile(t, 0.5));
-    json_knum(j, "p99", percentile(t, 0.99));
-    json_object_end(j);
-}
 
 static void print_solver(struct json *j, struct solver *s, double own_p50, double own_p99)
 {

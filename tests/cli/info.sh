@@ -13,12 +13,50 @@ expect 0 info zoo:resnet50
 grep -q '25557032' out || fail 'parameters in the text'
 
 expect 0 zoo
-for z in resnet50 resnet101 vgg16 vgg16-gap mobilenetv2 edsr edsr-body fsrcnn fsrcnn-3 fsrcnn-4 \
+for z in resnet50 resnet101 vgg16 vgg16-gap mobilenetv2 edsr edsr-x3 edsr-x4 edsr-body fsrcnn fsrcnn-3 fsrcnn-4 \
 	unet; do
 	grep -q "^zoo:$z " out || fail "zoo lacks $z"
 done
+grep -q '^nb201  *4096 networks$' out || fail 'zoo lacks the families'
+grep -q '^inception  *too many' out || fail 'zoo numbers what has no numbers'
 expect 0 zoo --json
 is resnet50 zoo/0/name
+has families/0/name families/0/networks
+
+# samples of a family
+expect 0 zoo hiaml --json
+is 38416 networks
+is 5 examples
+expect 0 info "$(json examples/4)"
+expect 0 zoo inception@s
+[ "$(grep -c '^inception:.*@s$' out)" = 5 ] || fail 'no examples'
+expect 0 zoo hiaml@s --sample 12 --seed 7 -o set --json
+is 12 files
+is hiaml-s-00012.onnx files/11/file
+arch=$(json files/11/arch)
+[ "$(grep -c '^hiaml-s-000..[.]onnx,"hiaml:.*@s"$' set/index.csv)" = 12 ] || fail 'the index'
+[ "$(tail -n +2 set/index.csv | cut -d, -f2- | sort -u | wc -l)" = 12 ] || fail 'some are the same'
+grep -qF "hiaml-s-00012.onnx,\"$arch\"" set/index.csv || fail 'index and answer differ'
+expect 0 info set/hiaml-s-00012.onnx --json
+hash=$(json hash)
+expect 0 info "$arch" --json
+is "$hash" hash
+cp -r set again
+rm again/hiaml-s-00003.onnx
+expect 0 zoo hiaml@s --sample 12 --seed 7 -o again
+diff -r set again || fail 'the same command does not write the same set'
+refuses 2 'set/index.csv: .*another set' zoo hiaml@s --sample 12 --seed 8 -o set
+refuses 2 'set/index.csv: .*another set' zoo hiaml@s --sample 11 --seed 7 -o set
+rm again/index.csv
+refuses 2 'again/hiaml-s-00001.onnx: ' zoo hiaml@s --sample 12 --seed 8 -o again
+diff -r set again | grep -v '^Only in set: index.csv$' && fail 'a refused set wrote something'
+refuses 2 'hiaml has only 38416' zoo hiaml --sample 38417 -o x
+refuses 2 'o DIR' zoo hiaml --sample 3
+refuses 2 'how many' zoo hiaml -o x
+refuses 2 'needs a family' zoo fsrcnn --sample 3 -o x
+refuses 2 'needs a family' zoo nosuch --sample 3 -o x
+refuses 2 'f.file' zoo hiaml@s --sample 1 -o f.file/x
+[ ! -e x ] || fail 'a refused set made its folder'
 
 expect 0 zoo fsrcnn-3 -o f.onnx
 expect 0 info zoo:fsrcnn-3 --json
@@ -50,7 +88,7 @@ expect 0 info ./f
 
 expect 0 --help
 mv out help
-for c in ui info convert segment candidates mutate diff verify zoo run dump mine; do
+for c in ui info convert segment candidates mutate diff verify zoo mine db run dump; do
 	grep -q "^  $c " help || fail "--help lacks $c"
 	expect 0 $c --help
 	grep -q "^usage: autogo $c" out || fail "$c --help"

@@ -2,11 +2,11 @@
 . "${srcdir:-.}/tests/cli/lib.sh"
 set -m # without job control a shell starts its background jobs deaf to SIGINT
 
-# interrupt SIGNAL ARGS...: waits until the program sits in its wait for a pipe
+# interrupt MESSAGE SIGNAL ARGS...: waits until the program sits in its wait for a pipe
 interrupt()
 {
-	local sig=$1 pid i
-	shift
+	local message=$1 sig=$2 pid i
+	shift 2
 	checks=$((checks + 1))
 	"$AUTOGO" "$@" >out 2>errors </dev/null &
 	pid=$!
@@ -17,17 +17,18 @@ interrupt()
 	kill -$sig $pid
 	wait $pid
 	[ $? = 130 ] || fail "$sig is not exit 130"
-	grep -q '^autogo: interrupted$' errors || fail "$sig is not told"
+	grep -q "^autogo: $message\$" errors || fail "$sig is not told"
 }
 
 mkfifo pipe.onnx
 for sig in INT TERM; do
-	interrupt $sig info pipe.onnx
-	interrupt $sig mine zoo:fsrcnn pipe.onnx -o db --vocab v.json
+	interrupt interrupted $sig info pipe.onnx
+	interrupt 'interrupted; the same command goes on from there' $sig \
+		mine zoo:fsrcnn pipe.onnx -o db --vocab v.json
 	[ ! -e db ] || fail 'an interrupted mine left a database'
 	[ ! -e v.json ] || fail 'an interrupted mine left a vocabulary'
 	echo "open pipe.onnx" >s.ag
-	interrupt $sig run s.ag
+	interrupt interrupted $sig run s.ag
 done
-[ -z "$(ls | grep -v '^\(pipe.onnx\|s.ag\|out\|errors\)$')" ] || fail "left behind: $(ls)"
+[ -z "$(ls | grep -v '^\(pipe.onnx\|s.ag\|db.part\|out\|errors\)$')" ] || fail "left behind: $(ls)"
 finish

@@ -8,7 +8,7 @@ work=$(mktemp -d)
 # the interrupted ones still write while they end
 trap 'cd /; sleep 0; rm -rf "$work"' EXIT
 cd "$work" || exit 99
-export XDG_STATE_HOME=$work/state
+export XDG_STATE_HOME=$work/state XDG_DATA_HOME=$work/data
 failed=0 checks=0
 
 fail()

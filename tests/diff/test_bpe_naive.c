@@ -136,12 +136,14 @@ static void one_corpus(uint64_t seed)
     }
     for (int k = 0; k < lines; k++) {
         int line[60], n = (int)rng_below(&rng, 60), again = 1 + (int)rng_below(&rng, 3);
+        int times = rng_below(&rng, 3) ? 1 : 1 + (int)rng_below(&rng, 5);
         /* Runs of one symbol overlap themselves. */
         for (int i = 0; i < n; i++)
             line[i] = i && rng_below(&rng, 3) == 0 ? line[i - 1]
                                                    : (int)rng_below(&rng, (uint64_t)n_tokens);
-        for (int t = 0; t < again; t++) {
-            assert_int_equal(bpe_corpus_add_ids(c, line, n, NULL), ST_OK);
+        for (int t = 0; t < again; t++)
+            assert_int_equal(bpe_corpus_add_ids(c, line, n, times, NULL), ST_OK);
+        for (int t = 0; t < again * times; t++) {
             for (int i = 0; i < n; i++)
                 vec_push(&s.sym, line[i]);
             vec_push(&s.sym, -1);

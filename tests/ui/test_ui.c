@@ -45,10 +45,11 @@ static int set_up(void **state)
     strcpy(work, "/tmp/autogo-ui-XXXXXX");
     if (!mkdtemp(work) || chdir(work) != 0)
         return -1;
-    snprintf(cmd, sizeof cmd,
-             "mkdir segments && '%s' mine zoo:resnet50 zoo:mobilenetv2 zoo:fsrcnn-3 'nb201:*500' "
-             "-o segments/segments.db >/dev/null 2>mine.err </dev/null",
-             program);
+    snprintf(
+        cmd, sizeof cmd,
+        "mkdir segments && '%s' mine zoo:resnet50 zoo:mobilenetv2 zoo:fsrcnn-3 nb201:sample=500 "
+        "-o segments/segments.db >/dev/null 2>mine.err </dev/null",
+        program);
     shell(cmd);
     setenv("AUTOGO_DATA", work, 1);
     setenv("HOME", work, 1);
@@ -63,13 +64,14 @@ static int tear_down(void **state)
     return system(cmd);
 }
 
-/* Every test has a history of its own. */
+/* Every test has a history and segments of its own. */
 static int fresh(void **state)
 {
     char dir[128];
     (void)state;
     snprintf(dir, sizeof dir, "%s/state-%d", work, n_state++);
     setenv("XDG_STATE_HOME", dir, 1);
+    setenv("XDG_DATA_HOME", dir, 1);
     return 0;
 }
 
@@ -118,7 +120,7 @@ static void walk(int cols, int rows)
     vt_keys(v, "Tab");
     assert_true(vt_matches(v, "candidates-refused"));
     vt_keys(v, "Tab");
-    vt_type(v, "/conv3x3 relu chg>2 flops<5e9\r");
+    vt_type(v, "/conv1x1 relu conv3x3 chg>0 flops<5e9\r");
     assert_true(vt_matches(v, "candidates-filtered"));
     vt_keys(v, "Enter");
     assert_true(vt_expect(v, "repair "));
@@ -504,6 +506,63 @@ static void test_recover(void **state)
     quit(v);
 }
 
+/* Presses m on each segment until one is new; the screen tells about all of them. */
+static int keep_new(struct vt *v)
+{
+    char known[64], kept[64];
+    for (int k = 0; k < 30; k++) {
+        vt_keys(v, "m");
+        vt_settle(v);
+        snprintf(known, sizeof known, "segment %d is known already as ", k);
+        snprintf(kept, sizeof kept, "segment %d kept as u1 (autogo db remove u1 ", k);
+        if (strstr(vt_text(v), kept))
+            return k;
+        if (!strstr(vt_text(v), known))
+            assert_true(vt_expect(v, "cannot be kept"));
+        vt_keys(v, "j");
+    }
+    return -1;
+}
+
+static void test_keep(void **state)
+{
+    (void)state;
+    char line[64];
+    struct vt *v = start(120, 24, "zoo:unet");
+    assert_true(vt_expect(v, "segments"));
+    int k = keep_new(v);
+    assert_true(k >= 0);
+    vt_keys(v, "m");
+    snprintf(line, sizeof line, "segment %d is known already as u1", k);
+    assert_true(vt_expect(v, line));
+    snprintf(line, sizeof line, ":keep %d\r", k);
+    vt_type(v, ":stats\r");
+    assert_true(vt_expect(v, "key to frame"));
+    vt_type(v, line);
+    snprintf(line, sizeof line, "segment %d is known already as u1", k);
+    assert_true(vt_expect(v, line));
+    vt_type(v, ":keep 12345\r");
+    assert_true(vt_expect(v, "there is no segment 12345"));
+    quit(v);
+    /* one that is damaged is left out, with a word about it */
+    char cmd[300];
+    snprintf(cmd, sizeof cmd, "printf damaged >'%s/autogo/segments.db'", getenv("XDG_DATA_HOME"));
+    shell(cmd);
+    v = start(200, 24, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    assert_true(vt_expect(v, "without your own segments"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, " fit, "));
+    vt_settle(v);
+    for (int i = 0; i < 5 && !strstr(vt_text(v), "; first in "); i++) {
+        vt_keys(v, "j");
+        vt_quiet(v, 100);
+    }
+    assert_true(vt_expect(v, "x in "));
+    assert_true(vt_expect(v, "; first in "));
+    quit(v);
+}
+
 static void test_prompt(void **state)
 {
     (void)state;
@@ -607,7 +666,7 @@ int main(void)
         T(test_bad_terminals), T(test_no_terminal),  T(test_resize),     T(test_crash),
         T(test_end_signals),   T(test_suspend),      T(test_idle),       T(test_bad_model),
         T(test_hostile_name),  T(test_sanitise),     T(test_script),     T(test_export_asks),
-        T(test_recover),       T(test_prompt),       T(test_random),
+        T(test_recover),       T(test_keep),         T(test_prompt),     T(test_random),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -50,9 +50,9 @@ static const VTermScreenCallbacks callbacks = {.settermprop = on_prop};
 /* The program sees what is set here and what the sanitizers read, nothing of the caller's. */
 static void set_environment(const struct vt_opts *o)
 {
-    static const char *const kept[] = {"PATH",         "HOME",          "ASAN_OPTIONS",
-                                       "LSAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
-                                       "AUTOGO_DATA",  "XDG_STATE_HOME"};
+    static const char *const kept[] = {"PATH",         "HOME",           "ASAN_OPTIONS",
+                                       "LSAN_OPTIONS", "UBSAN_OPTIONS",  "TSAN_OPTIONS",
+                                       "AUTOGO_DATA",  "XDG_STATE_HOME", "XDG_DATA_HOME"};
     char *value[sizeof kept / sizeof *kept];
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         value[i] = getenv(kept[i]);

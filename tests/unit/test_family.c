@@ -1,5 +1,5 @@
 /* Totals of the networks against published values and independent generators (nodes, edges,
- * parameters, FLOPs), the structure of the strings, and what is refused. */
+ * parameters, FLOPs), and what the networks look like; their strings are in test_family_text.c. */
 #include "base/hash.h"
 #include "base/mem.h"
 #include "cost/cost.h"
@@ -81,6 +81,8 @@ static void test_zoo_rounded(void **state)
         {"zoo:vgg16-gap", 48, 47, 15236136, 15.3471e9, 1e5, 0, 0},
         {"zoo:mobilenetv2", 153, 162, 3504872, 0.3008e9, 1e5, 0, 0},
         {"zoo:edsr", 72, 88, 1369859, 79.06e9, 1e7, 158.775e9, 1e6},
+        {"zoo:edsr-x3", 72, 88, 1554499, 90.18e9, 1e7, 181.042e9, 1e6},
+        {"zoo:edsr-x4", 74, 90, 1517571, 114.23e9, 1e7, 229.233e9, 1e6},
         {"zoo:edsr-body", 67, 82, 1218624, 70.0711e9, 1e5, 0, 0},
         {"zoo:fsrcnn", 17, 16, 12637, 12464.0 * 360 * 640, 1, 5.902e9, 2e6},
         {"zoo:unet", 56, 60, 4366705, 8.4817e9, 1e5, 0, 0},
@@ -193,7 +195,7 @@ static void test_zoo_list(void **state)
         graph_unref(g);
         free(spec);
     }
-    assert_int_equal(n, 11);
+    assert_int_equal(n, 13);
 }
 
 static void test_output_shapes(void **state)
@@ -301,21 +303,7 @@ static void test_checker(void **state)
     }
 }
 
-/* ---- NB-201 strings ---- */
-
-static void test_nb201_strings(void **state)
-{
-    (void)state;
-    char *s = family_nb201_string(0);
-    assert_string_equal(s, "nb201:|none~0|+|none~0|none~1|+|none~0|none~1|none~2|");
-    free(s);
-    /* 3 3 3 1 3 2 in base 5, the first edge first */
-    s = family_nb201_string(((((3 * 5 + 3) * 5 + 3) * 5 + 1) * 5 + 3) * 5 + 2);
-    assert_string_equal(s, NB201_BEST);
-    free(s);
-    assert_null(family_nb201_string(-1));
-    assert_null(family_nb201_string(15625));
-}
+/* ---- NB-201 cells with `none` ---- */
 
 /* Every node but the output is used, and the input is reached: `none` leaves nothing dangling. */
 static void check_no_dead_ends(const struct graph *g, const char *spec)
@@ -401,32 +389,6 @@ static void test_samples(void **state)
             free(family);
         }
     }
-    assert_null(family_sample("resnet", 1, 0));
-    assert_null(family_sample("nb201@t", 1, 0));
-    assert_null(family_sample("nb201", 1, -1));
-}
-
-/* A numbered family is walked without repeats and wraps at its end. */
-static void test_numbered_families(void **state)
-{
-    struct strmap seen = {0};
-    (void)state;
-    assert_int_equal(family_count("nb201"), 4096);
-    assert_int_equal(family_count("hiaml@s"), 38416);
-    assert_int_equal(family_count("nb101"), 0);
-    assert_int_equal(family_count("nb20"), -1);
-    for (int i = 0; i < 4096; i++) {
-        char *s = family_sample("nb201", 9, i);
-        assert_null(strstr(s, "none"));
-        *strmap_put(&seen, s, 0) += 1;
-        free(s);
-    }
-    assert_int_equal(seen.n, 4096);
-    strmap_done(&seen);
-    char *first = family_sample("nb201", 9, 0), *wrapped = family_sample("nb201", 9, 4096);
-    assert_string_equal(first, wrapped);
-    free(first);
-    free(wrapped);
 }
 
 /* Means over a family against those of another generator, within the error of a small sample. */
@@ -436,8 +398,10 @@ static void test_sample_means(void **state)
         const char *family;
         double mean, nodes; /* MFLOPs of the rule; 0: not stated */
     } t[] = {
-        {"hiaml@s", 3.52, 108}, {"nb201@s", 4.21, 118},    {"twopath@s", 5.7, 68},
-        {"nb101@s", 3.8, 87},   {"inception@s", 3.7, 235},
+        {"hiaml@s", 3.52, 108},
+        {"nb201@s", 4.21, 118},
+        {"twopath@s", 5.7, 68},
+        {"inception@s", 3.7, 235},
     };
     enum { SAMPLES = 300 };
     (void)state;
@@ -458,96 +422,6 @@ static void test_sample_means(void **state)
             fail_msg("%s: %.3f MFLOPs, %.1f nodes; expected about %.2f and %.0f", t[k].family,
                      flops, nodes, t[k].mean, t[k].nodes);
     }
-}
-
-/* ---- what is refused ---- */
-
-static void test_refusals(void **state)
-{
-    static const struct {
-        const char *spec, *says;
-    } t[] = {
-        {"", "position 1:"},
-        {"resnet50", "position 1: not a network name"},
-        {"zoo:", "position 5: unknown network ''"},
-        {"zoo:resnet51", "position 5: unknown network 'resnet51' (known: resnet50 resnet101 vgg16"},
-        {"zoo:resnet50@s", "position 5: unknown network"},
-        {"zoo:ResNet50", "position 5:"},
-        {"nb201:", "position 7: '|' expected, the text ends here"},
-        {"nb201:|skip~0|+", "position 8: unknown operation 'skip' (known: none skip_connect"},
-        {"nb201:|none~1|+", "position 13: source state"},
-        {"nb201:|none~0+", "position 14: '|' expected, found '+'"},
-        {"nb201:|none~0|+|none~0|none~1|+|none~0|none~1|none~2|x", "position 54: end of the text"},
-        {"nb201:|none~0|+|none~0|none~1|+|none~0|none~1|none~2|@t", "position 54:"},
-        {"nb201:|none~0|+|none~0|none~1|+|none~0|none~1|", "position 47: operation expected"},
-        {"nb201:@s", "position 7:"},
-        {"nb201:|none~99999999999999999999|", "position 13: source state"},
-        {"hiaml:z,z,z", "position 12: ',' expected, the text ends here"},
-        {"hiaml:z,z,src2,z", "position 11: unknown block 'src2' (known: z a22 b23"},
-        {"hiaml:z,z,z,z,z", "position 14: end of the text expected"},
-        {"hiaml:@s", "position 7: block expected"},
-        {"twopath:c3!.c3!", "position 16: '/' expected"},
-        {"twopath:c3!.c3/c3!.c3!", "position 9: 1 of the path's blocks are reductions"},
-        {"twopath:c3!.c3!/c1!.c3!", "position 17: a block has at least one convolution"},
-        {"twopath:c3!.c3!/c1+c3+ap3!.c3!", "position 17: a block has at least one convolution"},
-        {"twopath:c3!.c3!/c3+c3+c3+c3!.c3!", "position 26: a block has at most 3"},
-        {"twopath:c3!.c3!.c3.c3.c3/c3!.c3!", "position 23: a path has at most 4 blocks"},
-        {"inception:2*c3:32>32", "position 21: '/' expected"},
-        {"inception:0*c3:32>32", "position 11: number of blocks"},
-        {"inception:2*ap3:32>32", "position 13: a path needs one of c3"},
-        {"inception:2*c3:16>32", "position 16: one operation alone"},
-        {"inception:2*c3:32>99999999", "position 19: width expected, a number from 2 to"},
-        {"inception:2*c3:8>8&c3:8>8&c3:8>8&c3:8>8&c3:8>8", "position 41: a block has at most 4"},
-        {"nb101:8|", "position 7: number of vertices"},
-        {"nb101:3|10|c3", "position 11: 0 or 1 expected, 3 vertices have 3"},
-        {"nb101:3|1000|c3", "position 12: '|' expected"},
-        {"nb101:3|100|c3", "position 9: no path leads"},
-        {"nb101:7|111111111111111111111|c3,c3,c3,c3,c3", "position 9: 21 edges"},
-        {"nb101:4|111111|c3", "position 18: ',' expected"},
-        {"nb101:4|111111|c3,c4", "position 19: unknown operation 'c4' (known: c3 c1 mp)"},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
-        struct graph *g = NULL;
-        struct err err = {0};
-        assert_int_equal(family_build(t[i].spec, 1, &g, &err), ST_USAGE);
-        assert_null(g);
-        if (strncmp(err.msg, t[i].says, strlen(t[i].says)) != 0)
-            fail_msg("%s: '%s'", t[i].spec, err.msg);
-        assert_int_equal(family_build(t[i].spec, 1, &g, NULL), ST_USAGE);
-    }
-}
-
-static void test_huge_text(void **state)
-{
-    static const char *const head[] = {
-        "zoo:",       "nb201:|",         "nb201:|none~", "hiaml:",  "twopath:c3",
-        "inception:", "inception:2*c3:", "nb101:",       "nb101:7|"};
-    const size_t size = 1 << 20;
-    char *text = x_malloc(size + 1);
-    (void)state;
-    for (size_t i = 0; i < sizeof head / sizeof *head; i++) {
-        struct graph *g = NULL;
-        struct err err = {0};
-        memset(text, '1', size);
-        memcpy(text, head[i], strlen(head[i]));
-        text[size] = '\0';
-        assert_int_equal(family_build(text, 1, &g, &err), ST_USAGE);
-        assert_non_null(strstr(err.msg, "position"));
-        text[3000] = '\0';
-        assert_int_equal(family_build(text, 1, &g, &err), ST_USAGE);
-    }
-    free(text);
-}
-
-static void test_is_spec(void **state)
-{
-    (void)state;
-    assert_true(family_is_spec("zoo:anything"));
-    assert_true(family_is_spec("nb201:|"));
-    assert_false(family_is_spec("zoo"));
-    assert_false(family_is_spec("nb201.onnx"));
-    assert_false(family_is_spec("./zoo:resnet50"));
 }
 
 /* ---- against the graphs of the AutoGO repository ---- */
@@ -647,16 +521,15 @@ static void test_against_shared(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_zoo_totals),        cmocka_unit_test(test_zoo_rounded),
-        cmocka_unit_test(test_nb201_totals),      cmocka_unit_test(test_family_totals),
-        cmocka_unit_test(test_reduced_totals),    cmocka_unit_test(test_samples),
-        cmocka_unit_test(test_numbered_families), cmocka_unit_test(test_sample_means),
-        cmocka_unit_test(test_zoo_list),          cmocka_unit_test(test_output_shapes),
-        cmocka_unit_test(test_names_and_seeds),   cmocka_unit_test(test_names_unique),
-        cmocka_unit_test(test_checker),           cmocka_unit_test(test_nb201_strings),
-        cmocka_unit_test(test_nb201_space),       cmocka_unit_test(test_nb201_none),
-        cmocka_unit_test(test_refusals),          cmocka_unit_test(test_huge_text),
-        cmocka_unit_test(test_is_spec),           cmocka_unit_test(test_against_shared),
+        cmocka_unit_test(test_zoo_totals),     cmocka_unit_test(test_zoo_rounded),
+        cmocka_unit_test(test_nb201_totals),   cmocka_unit_test(test_family_totals),
+        cmocka_unit_test(test_reduced_totals), cmocka_unit_test(test_samples),
+        cmocka_unit_test(test_sample_means),   cmocka_unit_test(test_zoo_list),
+        cmocka_unit_test(test_output_shapes),  cmocka_unit_test(test_names_and_seeds),
+        cmocka_unit_test(test_names_unique),   cmocka_unit_test(test_checker),
+        cmocka_unit_test(test_nb201_space),    cmocka_unit_test(test_nb201_none),
+
+        cmocka_unit_test(test_against_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

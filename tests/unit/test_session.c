@@ -30,6 +30,7 @@
     "avg_pool_3x3~2|"
 
 static char dir[64], vocab[128], db[128], journal[128];
+static char *data_home, *own; /* the user's data folder, their database in it */
 
 /* ---- help ---- */
 
@@ -59,12 +60,34 @@ static int setup(void **state)
     for (int i = 1; i < 9; i++)
         spec[i] = family_nb201_string(1700 * i + 13);
     struct segdb_mine_opts o = {.n_merges = 60, .max_piece = 6, .open_model = open_source};
-    enum status st = segdb_mine((const char *const *)spec, 9, vocab, db, &o, &err);
+    struct segdb_mined mined;
+    enum status st = segdb_mine((const char *const *)spec, 9, vocab, db, &o, &mined, &err);
     for (int i = 0; i < 9; i++)
         free(spec[i]);
     if (st != ST_OK)
         fprintf(stderr, "mine: %s\n", err.msg);
+    char *full = realpath(dir, NULL);
+    data_home = x_asprintf("%s/data", full);
+    free(full);
+    setenv("XDG_DATA_HOME", data_home, 1);
+    own = session_user_segments(1);
     return st == ST_OK ? 0 : -1;
+}
+
+/* The user has no segments. */
+static void forget_own(void)
+{
+    char *folder = x_asprintf("%s/autogo", data_home);
+    DIR *d = opendir(folder);
+    struct dirent *e;
+    while (d && (e = readdir(d))) {
+        char *path = x_asprintf("%s/%s", folder, e->d_name);
+        unlink(path);
+        free(path);
+    }
+    if (d)
+        closedir(d);
+    free(folder);
 }
 
 static void empty_dir(const char *only)
@@ -84,6 +107,13 @@ static void empty_dir(const char *only)
 static int teardown(void **state)
 {
     (void)state;
+    char *folder = x_asprintf("%s/autogo", data_home);
+    forget_own();
+    rmdir(folder);
+    rmdir(data_home);
+    free(folder);
+    free(data_home);
+    free(own);
     empty_dir(NULL);
     return rmdir(dir);
 }
@@ -366,6 +396,7 @@ static char *list(struct session *s, int k)
     }
     for (int i = 0; i < session_n_refused(s); i++)
         str_addf(&b, "%s: %s\n", session_refused(s, i)->id, session_refused(s, i)->reason);
+    str_addf(&b, "and %d that give the same\n", session_n_same(s));
     return str_take(&b);
 }
 
@@ -403,7 +434,7 @@ static void candidates_are_ranked(void **state)
     int done, total;
     session_progress(s, &done, &total);
     assert_int_equal(done, total);
-    assert_int_equal(total, session_n_candidates(s) + session_n_refused(s));
+    assert_int_equal(total, session_n_candidates(s) + session_n_refused(s) + session_n_same(s));
     for (int i = 1; i < session_n_candidates(s); i++) {
         const struct session_candidate *a = session_candidate(s, i - 1),
                                        *b = session_candidate(s, i);
@@ -414,6 +445,41 @@ static void candidates_are_ranked(void **state)
     say(s, "reject self");
     assert_int_equal(session_rank(s, "self"), -1);
     session_free(s);
+}
+
+/* Networks that are there already are neither candidates nor refused, and do not count as tries. */
+static void equal_networks_are_folded(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    int folded = 0, replaced = 0;
+    for (int tries = 2; tries <= 6; tries += 2) {
+        struct session_opts o = {
+            .threads = 2, .tries = tries, .vocab_path = vocab, .segdb_path = db};
+        struct session *s = session_new(&o);
+        ok(session_open(s, MODEL, SESSION_ASK, &err), &err);
+        for (int k = 0; k < session_n_segments(s); k++) {
+            if (!session_segment(s, k)->ok)
+                continue;
+            free(list(s, k));
+            int n = session_n_candidates(s), counted = n + session_n_refused(s) - 1; /* self */
+            for (int i = 0; i < n; i++)
+                for (int j = 0; j < i; j++)
+                    assert_true(session_candidate(s, i)->hash != session_candidate(s, j)->hash);
+            for (int i = 0; i < n; i++)
+                assert_true(session_candidate(s, i)->record == 0 ||
+                            session_candidate(s, i)->hash != here(s));
+            for (int i = 0; i < session_n_refused(s); i++)
+                assert_null(strstr(session_refused(s, i)->reason, "same network"));
+            assert_true(session_n_same(s) + counted <= 2 * tries);
+            assert_true(counted <= tries);
+            folded += session_n_same(s);
+            replaced += session_n_same(s) > 0 && counted == tries;
+        }
+        session_free(s);
+    }
+    assert_true(folded > 0);
+    assert_true(replaced > 0);
 }
 
 static void selecting_again_drops_the_old_jobs(void **state)
@@ -738,6 +804,275 @@ static void a_full_disk_refuses_the_edit(void **state)
     empty_dir("journal");
 }
 
+/* ---- the user's own segments ---- */
+
+#define OTHER "zoo:fsrcnn-3"
+
+/* A segment of the session's model that the first layer does not have, kept; its number. */
+static int keep_new(struct session *s)
+{
+    struct err err = {0};
+    for (int k = 0; k < session_n_segments(s); k++) {
+        struct str out = {0};
+        char line[32];
+        if (!session_segment(s, k)->ok)
+            continue;
+        snprintf(line, sizeof line, "keep %d", k);
+        ok(session_command(s, line, 0, &out, &err), &err);
+        bool fresh = strstr(out.s, "kept as u") != NULL;
+        if (!fresh)
+            assert_non_null(strstr(out.s, "known already as "));
+        str_done(&out);
+        if (fresh)
+            return k;
+    }
+    fail_msg("no segment of the model is new");
+    return -1;
+}
+
+static void keep_from_other(void)
+{
+    struct err err = {0};
+    struct session *s = new_session(SESSION_JOURNAL_OFF, 1);
+    ok(session_open(s, OTHER, SESSION_ASK, &err), &err);
+    keep_new(s);
+    session_free(s);
+}
+
+/* The first segment of MODEL for which `id` is a candidate; -1: none. */
+static int where_it_fits(struct session *s, const char *id)
+{
+    for (int k = 0; k < session_n_segments(s); k++) {
+        if (!session_segment(s, k)->ok)
+            continue;
+        free(list(s, k));
+        if (session_rank(s, id) >= 0)
+            return k;
+    }
+    return -1;
+}
+
+static int64_t count_own(void)
+{
+    struct segdb *d;
+    struct err err = {0};
+    const char *path = own;
+    ok(segdb_open(&d, &path, 1, &err), &err);
+    int64_t n = segdb_count(d);
+    segdb_close(d, NULL);
+    return n;
+}
+
+static void a_kept_segment_is_a_candidate(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char line[64];
+    forget_own();
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    assert_int_equal(where_it_fits(s, "u1"), -1);
+    keep_from_other();
+    /* noticed at the next selection */
+    int k = where_it_fits(s, "u1");
+    assert_true(k >= 0);
+    const struct session_candidate *c = session_candidate(s, session_rank(s, "u1"));
+    assert_string_equal(c->origin, OTHER);
+    assert_int_equal(c->seen->n_origins, 1);
+    assert_string_equal(c->seen->origin[0].group, "zoo");
+    assert_int_equal(c->seen->origin[0].count, 1);
+    snprintf(line, sizeof line, "replace %d u77", k);
+    assert_int_equal(refuse(s, line, &err), ST_USAGE);
+    assert_non_null(strstr(err.msg, "your segment database has no u77"));
+    snprintf(line, sizeof line, "replace %d u1", k);
+    say(s, line);
+    assert_string_equal(session_version(s, 1)->command, line);
+    session_free(s);
+    assert_int_equal(count_own(), 1);
+    forget_own();
+}
+
+static void keeping_twice_adds_nothing(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    forget_own();
+    struct session *s = new_session(SESSION_JOURNAL_OFF, 2);
+    ok(session_open(s, OTHER, SESSION_ASK, &err), &err);
+    int k = keep_new(s);
+    for (int i = 0; i < 2; i++) { /* two at once, too */
+        ok(session_keep(s, k, &err), &err);
+        ok(session_keep(s, k, &err), &err);
+        ok(session_wait(s, &err), &err);
+        for (int j = 0; j < 2; j++) {
+            const char *note = session_notice(s);
+            assert_non_null(note);
+            assert_non_null(strstr(note, "known already as u1"));
+            assert_true(session_notice_good(s));
+        }
+        assert_null(session_notice(s));
+    }
+    session_free(s);
+    assert_int_equal(count_own(), 1);
+    /* what the shipped database has stays there */
+    s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    k = 0;
+    while (!session_segment(s, k)->ok)
+        k++;
+    struct str out = {0};
+    char line[32];
+    snprintf(line, sizeof line, "segment %d", k);
+    say(s, line);
+    ok(session_command(s, "keep", 0, &out, &err), &err);
+    assert_non_null(strstr(out.s, "known already as s"));
+    str_done(&out);
+    session_free(s);
+    assert_int_equal(count_own(), 1);
+    forget_own();
+}
+
+static void what_is_asked_to_be_kept_is_kept(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    forget_own();
+    struct session *s = new_session(SESSION_JOURNAL_OFF, 1);
+    ok(session_open(s, OTHER, SESSION_ASK, &err), &err);
+    int k = keep_new(s);
+    forget_own();
+    ok(session_select(s, k, &err), &err); /* with much else to do */
+    ok(session_keep(s, k, &err), &err);
+    session_free(s);
+    assert_int_equal(count_own(), 1);
+    forget_own();
+}
+
+/* A place where nothing can be written. */
+static void keeping_may_fail(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct session *s = new_session(SESSION_JOURNAL_OFF, 1);
+    char *folder = x_asprintf("%s/autogo", data_home);
+    forget_own();
+    assert_int_equal(rmdir(folder), 0);
+    ok(file_write(folder, "x", 1, &err), &err);
+    ok(session_open(s, OTHER, SESSION_ASK, &err), &err);
+    int k = 0;
+    while (!session_segment(s, k)->ok)
+        k++;
+    ok(session_keep(s, k, &err), &err);
+    ok(session_wait(s, &err), &err);
+    const char *note = session_notice(s);
+    assert_non_null(note);
+    assert_non_null(strstr(note, "was not kept"));
+    assert_non_null(strstr(note, own));
+    assert_false(session_notice_good(s));
+    session_free(s);
+    unlink(folder);
+    free(folder);
+    free(session_user_segments(1)); /* the folder is there again */
+}
+
+static void a_damaged_own_database_is_left_out(void **state)
+{
+    (void)state;
+    need_edit();
+    struct err err = {0};
+    forget_own();
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    char *without = list(s, edit_k);
+    session_free(s);
+    ok(file_write(own, "no database", 11, &err), &err);
+    s = opened(SESSION_JOURNAL_FILE, SESSION_FRESH);
+    for (int i = 0; i < 2; i++) {
+        char *with = list(s, edit_k);
+        assert_string_equal(with, without);
+        free(with);
+    }
+    const char *note = session_notice(s);
+    assert_non_null(note);
+    assert_non_null(strstr(note, own));
+    assert_non_null(strstr(note, "without your own segments"));
+    assert_false(session_notice_good(s));
+    assert_null(session_notice(s)); /* once */
+    assert_int_equal(session_try(s, edit_k, "u1", NULL, 0, &err), ST_USAGE);
+    ok(session_replace(s, edit_k, edit_id, NULL, 0, &err), &err);
+    session_free(s);
+    /* one that is damaged while the session is open, and made whole again */
+    forget_own();
+    s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    free(list(s, edit_k));
+    assert_null(session_notice(s));
+    ok(file_write(own, "no database", 11, &err), &err);
+    char *with = list(s, edit_k);
+    assert_string_equal(with, without);
+    free(with);
+    assert_non_null(session_notice(s));
+    forget_own();
+    keep_from_other();
+    assert_true(where_it_fits(s, "u1") >= 0);
+    assert_null(session_notice(s));
+    session_free(s);
+    free(without);
+    forget_own();
+    empty_dir("journal");
+}
+
+/* A journal whose edit used a segment that is gone, or is another one now. */
+static void recovery_without_the_own_segment(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char line[64];
+    const char *lines[] = {line};
+    for (int other = 0; other < 2; other++) {
+        forget_own();
+        empty_dir("journal");
+        keep_from_other();
+        struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+        int k = where_it_fits(s, "u1");
+        assert_true(k >= 0);
+        session_free(s);
+        snprintf(line, sizeof line, "replace %d u1", k);
+        crash_after(lines, 1);
+        s = opened(SESSION_JOURNAL_FILE, SESSION_RECOVER); /* as it should be */
+        assert_int_equal(session_n_versions(s), 2);
+        session_free(s);
+        if (other) {
+            struct graph *g = NULL, *f = NULL;
+            struct segdb *d;
+            struct region r;
+            forget_own();
+            ok(model_open(MODEL, NULL, &g, &err), &err);
+            int32_t conv = inner_conv(g);
+            ok(region_init(&r, g, &conv, 1, &err), &err);
+            ok(region_extract(g, &r, &f, &err), &err);
+            ok(segdb_edit(&d, own, &err), &err);
+            ok(segdb_add(d, f, "x", NULL, &err), &err);
+            ok(segdb_close(d, &err), &err);
+            region_done(&r);
+            graph_unref(f);
+            graph_unref(g);
+        } else {
+            struct segdb *d;
+            ok(segdb_edit(&d, own, &err), &err);
+            ok(segdb_remove(d, 1, &err), &err);
+            ok(segdb_close(d, &err), &err);
+        }
+        s = new_session(SESSION_JOURNAL_FILE, 1);
+        err = (struct err){0};
+        assert_int_equal(session_open(s, MODEL, SESSION_RECOVER, &err), ST_NO);
+        assert_non_null(strstr(err.msg, "line 7 ('replace"));
+        assert_non_null(strstr(err.msg, other ? "another network" : "has no u1"));
+        assert_int_equal(session_n_versions(s), 1);
+        assert_int_equal(session_cursor(s), 0);
+        assert_int_equal(count_files(".old"), 1);
+        session_free(s);
+    }
+    forget_own();
+    empty_dir("journal");
+}
+
 /* ---- kill -9 ---- */
 
 /* Edits for ever; after each one tells how many versions there are, and the hash. */
@@ -808,7 +1143,8 @@ static void commands_check_their_arguments(void **state)
     static const char *const bad[] = {
         "frobnicate", "undo 3",      "segment",    "segment x",    "segment 99999", "goto -1",
         "goto",       "open",        "open a b",   "export",       "pin 3",         "apply 1 2",
-        "replace 0",  "replace 0 x", "reject x y", "help nothing", "open \"x",      "candidates 0"};
+        "replace 0",  "replace 0 x", "reject x y", "help nothing", "open \"x",      "candidates 0",
+        "keep",       "keep x",      "keep 99999", "keep 1 2",     "reject u",      "reject s0"};
     struct err err;
     struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -924,6 +1260,7 @@ int main(void)
         cmocka_unit_test(journal_is_locked_and_set_aside),
         cmocka_unit_test(candidates_do_not_depend_on_threads),
         cmocka_unit_test(candidates_are_ranked),
+        cmocka_unit_test(equal_networks_are_folded),
         cmocka_unit_test(selecting_again_drops_the_old_jobs),
         cmocka_unit_test(self_gives_the_same_network),
         cmocka_unit_test(pins_are_solved_and_released),
@@ -934,6 +1271,12 @@ int main(void)
         cmocka_unit_test(another_model_is_not_replayed),
         cmocka_unit_test(a_second_process_has_its_own_journal),
         cmocka_unit_test(a_full_disk_refuses_the_edit),
+        cmocka_unit_test(a_kept_segment_is_a_candidate),
+        cmocka_unit_test(keeping_twice_adds_nothing),
+        cmocka_unit_test(what_is_asked_to_be_kept_is_kept),
+        cmocka_unit_test(keeping_may_fail),
+        cmocka_unit_test(a_damaged_own_database_is_left_out),
+        cmocka_unit_test(recovery_without_the_own_segment),
         cmocka_unit_test(survives_kill_9),
         cmocka_unit_test(commands_check_their_arguments),
         cmocka_unit_test(commands_without_a_model),
