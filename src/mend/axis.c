@@ -106,23 +106,27 @@ static void sizes_add(struct sizes *s, int64_t v)
         vec_push(&s->at, v);
 }
 
-/* Sorts, drops doubles, moves into a dom. */
-static struct dom sizes_take(struct sizes *s)
+/* Sorts, drops doubles and what is too large, moves into a dom. */
+static struct dom sizes_take(struct sizes *s, int64_t most)
 {
     size_t n = 0;
     if (s->at.n)
         qsort(s->at.at, s->at.n, sizeof *s->at.at, by_size);
-    for (size_t i = 0; i < s->at.n; i++)
+    for (size_t i = 0; i < s->at.n && s->at.at[i] <= most; i++)
         if (!n || s->at.at[n - 1] != s->at.at[i])
             s->at.at[n++] = s->at.at[i];
-    if (n > MAX_DOM)
+    if (n > MAX_DOM && most == MEND_MAX_SIZE)
         n = MAX_DOM;
-    return (struct dom){(int)n, s->at.at};
+    return (struct dom){(int)n, s->at.at, most};
 }
 
 static int dom_find(const struct dom *d, int64_t v)
 {
     int lo = 0, hi = d->n;
+    if (hi < 1 || v < d->at[0] || v > d->at[hi - 1])
+        return -1;
+    if (d->at[hi - 1] - d->at[0] == hi - 1) /* without gaps, as free sizes are */
+        return (int)(v - d->at[0]);
     while (lo < hi) {
         int mid = (lo + hi) / 2;
         if (d->at[mid] < v)
@@ -246,10 +250,15 @@ static bool supported(const struct axis_problem *p, const struct rel *r, int at,
         return false;
     }
     int a = at == 0 ? 1 : 0, b = r->n == 3 ? 3 - at - a : -1;
+    const struct dom *other = &p->dom[r->c[a]];
     if (r->kind == CON_LIN && b < 0)
-        return dom_find(&p->dom[r->c[a]], lin_rest(r, a, x)) >= 0;
-    for (int i = 0; i < p->dom[r->c[a]].n; i++) {
-        x[a] = p->dom[r->c[a]].at[i];
+        return dom_find(other, lin_rest(r, a, x)) >= 0;
+    if (r->kind == CON_SCALE && at == 0)
+        return dom_find(other, scaled(r->con, v)) >= 0;
+    if (r->kind == CON_BCAST)
+        return dom_find(other, v) >= 0 || (at == 0 ? v == 1 : dom_find(other, 1) >= 0);
+    for (int i = 0; i < other->n; i++) {
+        x[a] = other->at[i];
         if (b < 0 ? rel_cost(p, r, x) != COST_NEVER
                   : dom_find(&p->dom[r->c[b]], lin_rest(r, b, x)) >= 0)
             return true;
@@ -266,21 +275,44 @@ static void keep_supported(const struct axis_problem *p, const struct rel *r, in
     d->n = n;
 }
 
+/* Keeps in `d`, the sizes behind a window or scale, what some size before it gives. */
+static void keep_image(const struct axis_problem *p, const struct rel *r, struct dom *d)
+{
+    const struct dom *in = &p->dom[r->c[0]];
+    bool *mark = x_calloc((size_t)d->n + 1, sizeof *mark);
+    const struct mwin *w = r->kind == CON_WINDOW ? &p->m->win.at[r->con->win] : NULL;
+    int64_t t[4], out[2];
+    int n = w ? win_choices(w, p->axis, t) : 1, kept = 0;
+    for (int i = 0; i < in->n; i++)
+        for (int k = 0; k < n; k++) {
+            int n_out = 1;
+            if (w)
+                n_out = win_outs(w, p->axis, in->at[i], t[k], out);
+            else
+                out[0] = scaled(r->con, in->at[i]);
+            while (n_out-- > 0) {
+                int at = dom_find(d, out[n_out]);
+                if (at >= 0)
+                    mark[at] = true;
+            }
+        }
+    for (int i = 0; i < d->n; i++)
+        if (mark[i])
+            d->at[kept++] = d->at[i];
+    d->n = kept;
+    free(mark);
+}
+
 static bool prune_rel(struct axis_problem *p, const struct rel *r)
 {
     bool changed = false;
     for (int at = 0; at < r->n; at++) {
         struct dom *d = &p->dom[r->c[at]];
         int n = d->n;
-        if (at == 1 && (r->kind == CON_WINDOW || r->kind == CON_SCALE)) {
-            struct sizes s = {{0}};
-            image(p, r, at, false, &s);
-            struct dom found = sizes_take(&s);
-            dom_meet(d, &found);
-            free(found.at);
-        } else {
+        if (at == 1 && (r->kind == CON_WINDOW || r->kind == CON_SCALE))
+            keep_image(p, r, d);
+        else
             keep_supported(p, r, at, d);
-        }
         changed |= n != d->n;
         p->empty |= d->n == 0;
     }
@@ -290,6 +322,12 @@ static bool prune_rel(struct axis_problem *p, const struct rel *r)
 bool axis_prune(struct axis_problem *p)
 {
     bool changed = true;
+    /* Free sizes are many; backwards from what is fixed they become few. */
+    for (size_t i = p->rel.n; p->m->loose && i-- > 0;)
+        if (p->rel.at[i].n == 1)
+            prune_rel(p, &p->rel.at[i]);
+    for (size_t i = p->rel.n; p->m->loose && i-- > 0 && !p->empty;)
+        prune_rel(p, &p->rel.at[i]);
     while (changed && !p->empty) {
         changed = false;
         for (size_t i = 0; i < p->rel.n && !p->empty; i++)
@@ -334,10 +372,10 @@ static void merge_equal(struct axis_problem *p, int n_con)
     free(up);
 }
 
-static int new_class(struct axis_problem *p)
+static int new_class(struct axis_problem *p, int64_t most)
 {
     p->dom = x_reallocarray(p->dom, (size_t)p->n_cls + 2, sizeof *p->dom);
-    p->dom[p->n_cls] = (struct dom){-1, NULL};
+    p->dom[p->n_cls] = (struct dom){-1, NULL, most};
     return p->n_cls++;
 }
 
@@ -355,7 +393,7 @@ static void add_sum(struct axis_problem *p, const struct con *c)
             continue;
         }
         if (r.n == 2 && i + 1 < c->n) { /* partial - c0 - c1 = 0 */
-            int part = new_class(p);
+            int part = new_class(p, p->m->loose ? c->n * p->dom[cls].most : MEND_MAX_SIZE);
             struct rel sum = r;
             sum.n = 3;
             sum.c[2] = part;
@@ -397,6 +435,20 @@ static void add_rel(struct axis_problem *p, const struct con *c)
     vec_push(&p->rel, r);
 }
 
+/* What a relation says about a class can be listed: it is not a free size before a window, nor the
+ * sum of two free ones. */
+static bool can_list(const struct axis_problem *p, const struct rel *r, int at)
+{
+    if (r->kind == CON_BCAST)
+        return false;
+    if (r->n > 1 && at == 0 && r->kind != CON_LIN)
+        return false;
+    if (r->n < 3 || !p->m->loose)
+        return true;
+    int a = at == 0 ? 2 : 0;
+    return (int64_t)p->dom[r->c[a]].n * p->dom[r->c[3 - at - a]].n <= MAX_DOM;
+}
+
 /* Reachable sizes, forward. A class reached twice keeps the sizes common to both. */
 static void reach(struct axis_problem *p, bool as_is)
 {
@@ -408,11 +460,11 @@ static void reach(struct axis_problem *p, bool as_is)
                 at = k;
                 unknown++;
             }
-        if (unknown > 1 || r->kind == CON_BCAST)
+        if (unknown > 1 || !can_list(p, r, at))
             continue;
         struct sizes s = {{0}};
         image(p, r, at, as_is, &s);
-        struct dom found = sizes_take(&s), *d = &p->dom[r->c[at]];
+        struct dom *d = &p->dom[r->c[at]], found = sizes_take(&s, d->most);
         if (d->n < 0) {
             *d = found;
         } else {
@@ -421,15 +473,34 @@ static void reach(struct axis_problem *p, bool as_is)
         }
         p->empty |= d->n == 0;
     }
-    /* What no chain from a boundary or a kept shape reaches keeps its sizes. */
+}
+
+/* What no chain from a boundary or a kept shape reaches keeps its sizes. */
+static void keep_unreached(struct axis_problem *p)
+{
     for (int v = 0; v < p->m->n_val; v++) {
         struct dom *d = p->cls[v] < 0 ? NULL : &p->dom[p->cls[v]];
         if (!d || d->n >= 0)
             continue;
         struct sizes s = {{0}};
         sizes_add(&s, p->m->val[v].was[p->axis]);
-        *d = sizes_take(&s);
+        *d = sizes_take(&s, d->most);
     }
+}
+
+/* Where constraints are left out, it may have any size. */
+static void free_unreached(struct axis_problem *p)
+{
+    for (size_t i = 0; i < p->rel.n; i++)
+        for (int k = 0; k < p->rel.at[i].n; k++) {
+            struct dom *d = &p->dom[p->rel.at[i].c[k]];
+            if (d->n >= 0)
+                continue;
+            d->n = (int)d->most;
+            d->at = x_malloc((size_t)d->n * sizeof *d->at);
+            for (int x = 0; x < d->n; x++)
+                d->at[x] = x + 1;
+        }
 }
 
 void axis_init(struct axis_problem *p, const struct model *m, int axis, int n_con, bool as_is)
@@ -440,11 +511,14 @@ void axis_init(struct axis_problem *p, const struct model *m, int axis, int n_co
     merge_equal(p, n_con);
     p->dom = x_calloc((size_t)p->n_cls + 1, sizeof *p->dom);
     for (int i = 0; i < p->n_cls; i++)
-        p->dom[i].n = -1;
+        p->dom[i] = (struct dom){-1, NULL, m->loose ? m->most[axis] : MEND_MAX_SIZE};
     for (int i = 0; i < n_con; i++)
         if (m->con.at[i].axis == axis)
             add_rel(p, &m->con.at[i]);
     reach(p, as_is);
+    if (m->loose && !p->empty)
+        free_unreached(p);
+    keep_unreached(p);
 }
 
 void axis_done(struct axis_problem *p)

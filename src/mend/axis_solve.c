@@ -137,6 +137,12 @@ static void find_reason(const struct model *m, int axis, const struct limits *li
     explain(m, axis, lo, reason);
 }
 
+enum solved axis_possible(const struct model *m, int axis, const struct limits *lim)
+{
+    int64_t cost;
+    return solve_prefix(m, axis, (int)m->con.n, lim, NULL, &cost);
+}
+
 enum solved axis_solve(const struct model *m, int axis, const struct limits *lim, int64_t *size,
                        double *cost, char *reason)
 {

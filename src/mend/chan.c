@@ -1,7 +1,6 @@
-/* Channels: classes of equal width (union-find), linear rows between classes (concat, split,
- * depth-to-space, channel multipliers, flatten), divisibility by groups. What is fixed propagates
- * through the rows; free classes take the width they want; what remains coupled is an integer
- * program of a few columns for each connected part. */
+/* Channels: classes of equal width (union-find), divisibility by groups, bounds and wishes, and the
+ * linear rows between classes (concat, split, depth-to-space, channel multipliers, flatten).
+ * chan_rows.c propagates what is fixed through the rows, chan_solve.c decides the rest. */
 #include "mend/mend_priv.h"
 
 #include <math.h>
@@ -106,8 +105,19 @@ static bool join(struct merge *u, int a, int b)
     return !by || fix(u, b, by);
 }
 
-/* A tensor that broadcasts keeps its one channel, unless something fixes another width: then it
- * has to be the full width. Repeated, because one decision may fix another's tensor. */
+/* Whether a bound forbids the class of root r a single channel. */
+static bool bound_above_one(struct merge *u, int r)
+{
+    const struct mend_opts *o = u->m->opts;
+    for (int i = 0; i < o->n_bound; i++)
+        if (o->bound[i].lo > 1 && root(u, u->m->base[o->bound[i].node]) == r)
+            return true;
+    return false;
+}
+
+/* A tensor that broadcasts keeps its one channel, unless something fixes another width or a bound
+ * forbids one: then it has to be the full width. Repeated, because one decision may fix another's
+ * tensor. */
 static bool settle_broadcasts(struct merge *u)
 {
     const struct model *m = u->m;
@@ -119,7 +129,7 @@ static bool settle_broadcasts(struct merge *u)
             if (c->kind != CON_BCAST || c->axis != AXIS_C)
                 continue;
             int p = root(u, m->term.at[c->first].v), o = root(u, m->term.at[c->first + 1].v);
-            if (p == o || !u->by[p] || u->by[p]->k == 1)
+            if (p == o || (u->by[p] ? u->by[p]->k == 1 : !bound_above_one(u, p)))
                 continue;
             if (!join(u, p, o))
                 return false;
@@ -149,7 +159,7 @@ static bool merge_all(struct merge *u)
 
 /* ---- classes ---- */
 
-static int64_t gcd64(int64_t a, int64_t b)
+int64_t gcd64(int64_t a, int64_t b)
 {
     a = a < 0 ? -a : a;
     b = b < 0 ? -b : b;
@@ -167,15 +177,131 @@ static int64_t lcm64(int64_t a, int64_t b)
     return l > MEND_MAX_CHANNELS + 1 ? MEND_MAX_CHANNELS + 1 : l; /* no width is a multiple */
 }
 
-static int64_t wanted(double ratio, int64_t was)
+/* The width before, scaled like the boundary, a multiple of `step`. */
+static int64_t wanted(double ratio, int64_t was, int64_t step)
 {
     if (fabs(ratio - 1) < 1e-12)
         return was;
-    int64_t step = was % 8 == 0 ? 8 : 1;
     /* A hair above one half, so that halves go up whatever the last bit of the ratio. */
     int64_t want = (int64_t)floor((double)was * ratio / (double)step + 0.5 + 1e-9) * step;
     return want < step ? step : want > MEND_MAX_CHANNELS ? MEND_MAX_CHANNELS : want;
 }
+
+/* The first preference for the class; 0 when there is none. */
+static int64_t preferred(const struct chan *c, int cls)
+{
+    const struct mend_opts *o = c->m->opts;
+    for (int i = 0; i < o->n_prefer; i++) {
+        const struct mend_pin *p = &o->prefer[i];
+        const struct node *n = graph_node(c->m->g, p->node);
+        if (n && n->n_out && c->cls[c->m->base[p->node]] == cls)
+            return p->channels < 1                   ? 1
+                   : p->channels > MEND_MAX_CHANNELS ? MEND_MAX_CHANNELS
+                                                     : p->channels;
+    }
+    return 0;
+}
+
+static void set_wishes(struct chan *c)
+{
+    int64_t multiple = c->m->opts->multiple;
+    for (int i = 0; i < c->n_cls; i++) {
+        struct chan_class *k = &c->at[i];
+        int64_t eight = k->was % 8 == 0 ? 8 : 1, liked = preferred(c, i);
+        k->want = liked ? liked : wanted(c->m->ratio, k->was, multiple > 0 ? 1 : eight);
+        if (liked % 8 != 0) /* who asks for 13 does not mean 16 */
+            eight = 1;
+        k->soft = lcm64(multiple > 0 ? multiple : eight, k->mult);
+        if (k->hi / k->soft * k->soft < k->lo)
+            k->soft = k->mult;
+        k->used = k->known ? 1 : k->soft;
+        if (!k->weight)
+            k->weight = 1;
+    }
+}
+
+/* ---- bounds ---- */
+
+static bool bounds_usable(const struct model *m, char *reason)
+{
+    for (int i = 0; i < m->opts->n_bound; i++) {
+        const struct mend_bound *b = &m->opts->bound[i];
+        const struct node *n = graph_node(m->g, b->node);
+        char name[64];
+        node_quoted(m->g, b->node, name, sizeof name);
+        if (!n || !n->n_out || !m->val[m->base[b->node]].rank) {
+            reason_set(reason, "the bound on %s: it has no channels to bound", name);
+            return false;
+        }
+        if (b->lo > b->hi || b->hi < 1 || b->lo > MEND_MAX_CHANNELS) {
+            reason_set(reason, "the bound on %s: no width is between %lld and %lld", name,
+                       (long long)b->lo, (long long)b->hi);
+            return false;
+        }
+    }
+    return true;
+}
+
+void bound_words(const struct chan *c, const struct chan_class *k, char *buf, size_t size)
+{
+    char name[64];
+    const struct mend_bound *b = k->by_lo ? k->by_lo : k->by_hi;
+    node_quoted(c->m->g, b->node, name, sizeof name);
+    snprintf(buf, size, "the bound on %s allows %lld to %lld channels", name, (long long)b->lo,
+             (long long)b->hi);
+}
+
+/* The intervals of the classes: what all bounds of a class have in common. */
+static bool apply_bounds(struct chan *c, char *reason)
+{
+    const struct mend_opts *o = c->m->opts;
+    for (int i = 0; i < c->n_cls; i++) {
+        c->at[i].lo = 1;
+        c->at[i].hi = MEND_MAX_CHANNELS;
+    }
+    for (int i = 0; i < o->n_bound; i++) {
+        const struct mend_bound *b = &o->bound[i];
+        struct chan_class *k = &c->at[c->cls[c->m->base[b->node]]];
+        if (b->lo > k->lo) {
+            k->lo = b->lo;
+            k->by_lo = b;
+        }
+        if (b->hi < k->hi) {
+            k->hi = b->hi;
+            k->by_hi = b;
+        }
+    }
+    for (int i = 0; i < c->n_cls; i++) {
+        struct chan_class *k = &c->at[i];
+        char bound[128], name[64], other[64];
+        if (!k->by_lo && !k->by_hi)
+            continue;
+        bound_words(c, k, bound, sizeof bound);
+        if (k->lo > k->hi) {
+            reason_set(reason,
+                       "%s and %s have the same channels, but one bound asks for at least %lld "
+                       "and the other for at most %lld",
+                       node_quoted(c->m->g, k->by_lo->node, name, sizeof name),
+                       node_quoted(c->m->g, k->by_hi->node, other, sizeof other), (long long)k->lo,
+                       (long long)k->hi);
+            return false;
+        }
+        if (k->fixed && (k->size < k->lo || k->size > k->hi)) {
+            char who[96];
+            reason_set(reason, "%.110s, but %.80s needs %lld", bound,
+                       con_who(c->m, k->by, who, sizeof who), (long long)k->size);
+            return false;
+        }
+        if (!k->fixed && k->mult <= MEND_MAX_CHANNELS && k->hi / k->mult * k->mult < k->lo) {
+            reason_set(reason, "%.110s, none of them a multiple of %lld as groups ask for", bound,
+                       (long long)k->mult);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- making the classes ---- */
 
 static void make_classes(struct chan *c, struct merge *u)
 {
@@ -214,14 +340,6 @@ static void make_classes(struct chan *c, struct merge *u)
             k->by = con;
         }
     }
-    for (int i = 0; i < c->n_cls; i++) {
-        struct chan_class *k = &c->at[i];
-        k->want = wanted(m->ratio, k->was);
-        k->soft = k->was % 8 == 0 ? lcm64(8, k->mult) : k->mult;
-        k->used = k->known ? 1 : k->soft;
-        if (!k->weight)
-            k->weight = 1;
-    }
 }
 
 static void make_rows(struct chan *c)
@@ -252,120 +370,6 @@ static void make_rows(struct chan *c)
     }
 }
 
-/* ---- propagation ---- */
-
-/* What the unknown classes of a row have to add up to, and how many they are. */
-static int64_t row_rest(const struct chan *c, const struct chan_row *r, int *n_open, size_t *open)
-{
-    int64_t rest = r->k;
-    *n_open = 0;
-    for (size_t t = 0; t < r->term.n; t++) {
-        const struct chan_class *k = &c->at[r->term.at[t].v];
-        if (k->known) {
-            rest -= r->term.at[t].coef * k->size;
-        } else {
-            ++*n_open;
-            *open = t;
-        }
-    }
-    return rest;
-}
-
-static bool width_allowed(const struct chan_class *k, int64_t size)
-{
-    return size >= 1 && size <= MEND_MAX_CHANNELS && size % k->mult == 0;
-}
-
-static void explain_row(const struct chan *c, const struct chan_row *r, char *reason)
-{
-    char name[64];
-    const struct node *n = graph_node(c->m->g, r->node);
-    node_quoted(c->m->g, r->node, name, sizeof name);
-    int64_t plus = 0, minus = 0;
-    bool open = false;
-    for (size_t t = 0; t < r->term.n; t++) {
-        const struct chan_class *k = &c->at[r->term.at[t].v];
-        int64_t part = r->term.at[t].coef * k->size;
-        open |= !k->known;
-        if (k->known)
-            *(part > 0 ? &plus : &minus) += part > 0 ? part : -part;
-    }
-    if (n->op == OP_CONCAT || n->op == OP_SPLIT)
-        reason_set(reason, "the parts of %s have %s%lld channels, but together they must have %lld",
-                   name, open ? "at least " : "", (long long)plus, (long long)minus);
-    else
-        reason_set(reason,
-                   "the channels before and after %s (%.24s) do not fit each other: "
-                   "%lld against %lld%s",
-                   name, node_op_type(n), (long long)plus, (long long)minus,
-                   open ? ", and no multiple of its groups or blocks is between" : "");
-}
-
-static enum solved propagate(struct chan *c, char *reason)
-{
-    bool changed = true;
-    while (changed) {
-        changed = false;
-        for (size_t i = 0; i < c->row.n; i++) {
-            const struct chan_row *r = &c->row.at[i];
-            int n_open;
-            size_t open = 0;
-            int64_t rest = row_rest(c, r, &n_open, &open), step = 0;
-            for (size_t t = 0; t < r->term.n; t++)
-                if (!c->at[r->term.at[t].v].known)
-                    step = gcd64(step, r->term.at[t].coef * c->at[r->term.at[t].v].mult);
-            if (step ? rest % step != 0 : rest != 0) {
-                explain_row(c, r, reason);
-                return SOLVED_NONE;
-            }
-            if (n_open != 1)
-                continue;
-            struct chan_class *k = &c->at[r->term.at[open].v];
-            k->size = rest / r->term.at[open].coef;
-            if (!width_allowed(k, k->size)) {
-                explain_row(c, r, reason);
-                return SOLVED_NONE;
-            }
-            k->known = changed = true;
-            k->used = k->mult;
-        }
-    }
-    return SOLVED;
-}
-
-/* A fixed width that the groups of a convolution do not divide. */
-static enum solved check_groups(const struct chan *c, char *reason)
-{
-    const struct model *m = c->m;
-    for (size_t i = 0; i < m->con.n; i++) {
-        const struct con *con = &m->con.at[i];
-        char name[64], who[96] = "it";
-        if (con->kind != CON_DIV)
-            continue;
-        const struct chan_class *k = &c->at[c->cls[m->term.at[con->first].v]];
-        if (!k->known || k->size % con->k == 0)
-            continue;
-        if (k->by)
-            con_who(m, k->by, who, sizeof who);
-        reason_set(reason,
-                   "%s has %lld groups, which do not divide the %lld channels that %.80s "
-                   "needs",
-                   node_quoted(m->g, con->node, name, sizeof name), (long long)con->k,
-                   (long long)k->size, who);
-        return SOLVED_NONE;
-    }
-    for (int i = 0; i < c->n_cls; i++)
-        if (c->at[i].fixed && c->at[i].size > MEND_MAX_CHANNELS) {
-            reason_set(reason, "%lld channels are more than %d", (long long)c->at[i].size,
-                       MEND_MAX_CHANNELS);
-            return SOLVED_NONE;
-        } else if (!c->at[i].known && c->at[i].mult > MEND_MAX_CHANNELS) {
-            reason_set(reason, "no width is a multiple of all group counts that share it");
-            return SOLVED_NONE;
-        }
-    return SOLVED;
-}
-
 enum solved chan_init(struct chan *c, const struct model *m, char *reason)
 {
     memset(c, 0, sizeof *c);
@@ -373,14 +377,16 @@ enum solved chan_init(struct chan *c, const struct model *m, char *reason)
     struct merge u = {.m = m, .reason = reason};
     u.up = x_calloc((size_t)m->n_val + 1, sizeof *u.up);
     u.by = x_calloc((size_t)m->n_val + 1, sizeof *u.by);
-    enum solved st = merge_all(&u) ? SOLVED : SOLVED_NONE;
+    enum solved st = bounds_usable(m, reason) && merge_all(&u) ? SOLVED : SOLVED_NONE;
     if (st == SOLVED) {
         make_classes(c, &u);
-        make_rows(c);
-        st = check_groups(c, reason);
+        st = apply_bounds(c, reason) ? SOLVED : SOLVED_NONE;
     }
-    if (st == SOLVED)
-        st = propagate(c, reason);
+    if (st == SOLVED) {
+        set_wishes(c);
+        make_rows(c);
+        st = chan_propagate(c, reason);
+    }
     free(u.up);
     free(u.by);
     return st;

@@ -6,14 +6,13 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Nearest allowed width to the wanted one; the wider of two. */
-static int64_t nearest(const struct chan_class *k, int64_t step)
+/* Nearest multiple of the class's step to the wanted width, the wider of two; 0: none allowed. */
+static int64_t nearest(const struct chan_class *k)
 {
-    int64_t low = k->want / step * step, high = low + step;
-    int64_t size = low < step || k->want - low >= high - k->want ? high : low;
-    if (k->want == low && low >= step)
-        size = low;
-    return size > MEND_MAX_CHANNELS ? MEND_MAX_CHANNELS / step * step : size;
+    int64_t step = k->used, first = (k->lo + step - 1) / step * step, last = k->hi / step * step;
+    int64_t low = k->want / step * step, high = low == k->want ? low : low + step;
+    int64_t size = k->want - low >= high - k->want ? high : low;
+    return first > last ? 0 : size < first ? first : size > last ? last : size;
 }
 
 static int part_of(int *up, int i)
@@ -23,8 +22,7 @@ static int part_of(int *up, int i)
     return i;
 }
 
-/* part[k] of open classes: the same number for classes that rows tie together. */
-static int *find_parts(const struct chan *c)
+int *chan_parts(const struct chan *c)
 {
     int *up = x_calloc((size_t)c->n_cls + 1, sizeof *up);
     for (int i = 0; i < c->n_cls; i++)
@@ -65,16 +63,18 @@ static bool row_holds(const struct chan *c, const struct chan_row *r)
 static bool try_nearest(struct chan *c, const int *part, int id)
 {
     for (int i = 0; i < c->n_cls; i++)
-        if (!c->at[i].known && part[i] == id)
-            c->at[i].size = nearest(&c->at[i], c->at[i].soft);
+        if (!c->at[i].known && part[i] == id) {
+            c->at[i].size = nearest(&c->at[i]);
+            if (!c->at[i].size)
+                return false;
+        }
     for (size_t i = 0; i < c->row.n; i++)
         if (row_in(c, &c->row.at[i], part, id) && !row_holds(c, &c->row.at[i]))
             return false;
     return true;
 }
 
-static enum solved program(struct chan *c, const int *part, int id, bool soft,
-                           const struct limits *lim)
+static enum solved program(struct chan *c, const int *part, int id, const struct limits *lim)
 {
     struct lp lp = {0};
     int *col = x_calloc((size_t)c->n_cls + 1, sizeof *col);
@@ -82,8 +82,7 @@ static enum solved program(struct chan *c, const int *part, int id, bool soft,
         struct chan_class *k = &c->at[i];
         if (k->known || part[i] != id)
             continue;
-        k->used = soft ? k->soft : k->mult;
-        col[i] = lp_width(&lp, k, i, k->used);
+        col[i] = lp_width(&lp, k, i);
     }
     for (size_t i = 0; i < c->row.n; i++) {
         const struct chan_row *r = &c->row.at[i];
@@ -129,25 +128,56 @@ static void explain_part(const struct chan *c, const int *part, int id, char *re
     str_done(&s);
 }
 
-static enum solved solve_part(struct chan *c, const int *part, int id, const struct limits *lim,
-                              char *reason)
+static enum solved place_part(struct chan *c, const int *part, int id, const struct limits *lim)
 {
     if (try_nearest(c, part, id))
         return SOLVED;
-    enum solved st = program(c, part, id, true, lim);
+    for (int i = 0; i < c->n_cls; i++) {
+        const struct chan_class *k = &c->at[i];
+        if (!k->known && part[i] == id && k->hi / k->used * k->used < k->lo)
+            return SOLVED_NONE; /* the program could not say so */
+    }
+    return program(c, part, id, lim);
+}
+
+static enum solved solve_part(struct chan *c, const int *part, int id, const struct limits *lim,
+                              char *reason)
+{
     bool eased = false;
     for (int i = 0; i < c->n_cls; i++)
-        eased |= !c->at[i].known && part[i] == id && c->at[i].soft != c->at[i].mult;
+        if (!c->at[i].known && part[i] == id) {
+            eased |= c->at[i].soft != c->at[i].mult;
+            c->at[i].used = c->at[i].soft;
+        }
+    enum solved st = place_part(c, part, id, lim);
+    for (int i = 0; i < c->n_cls && st == SOLVED_NONE; i++)
+        if (!c->at[i].known && part[i] == id)
+            c->at[i].used = c->at[i].mult;
     if (st == SOLVED_NONE && eased)
-        st = program(c, part, id, false, lim);
+        st = place_part(c, part, id, lim);
     if (st == SOLVED_NONE)
         explain_part(c, part, id, reason);
     return st;
 }
 
+enum solved chan_place(struct chan *c, const int *part, int id, const struct limits *lim)
+{
+    enum solved st = limits_check(lim);
+    return st == SOLVED ? place_part(c, part, id, lim) : st;
+}
+
+double chan_cost(const struct chan *c)
+{
+    double cost = 0;
+    for (int i = 0; i < c->n_cls; i++)
+        if (!c->at[i].fixed)
+            cost += c->at[i].weight * fabs((double)(c->at[i].size - c->at[i].want));
+    return cost;
+}
+
 enum solved chan_solve(struct chan *c, const struct limits *lim, double *cost, char *reason)
 {
-    int *part = find_parts(c);
+    int *part = chan_parts(c);
     enum solved st = SOLVED;
     for (int i = 0; i < c->n_cls && st == SOLVED; i++) {
         if (c->at[i].known || part[i] != i)
@@ -156,10 +186,7 @@ enum solved chan_solve(struct chan *c, const struct limits *lim, double *cost, c
         if (st == SOLVED)
             st = solve_part(c, part, i, lim, reason);
     }
-    *cost = 0;
-    for (int i = 0; i < c->n_cls && st == SOLVED; i++)
-        if (!c->at[i].fixed)
-            *cost += c->at[i].weight * fabs((double)(c->at[i].size - c->at[i].want));
+    *cost = st == SOLVED ? chan_cost(c) : 0;
     free(part);
     return st;
 }

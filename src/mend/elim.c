@@ -253,7 +253,7 @@ static enum solved split(const struct axis_problem *p, struct dom *dom, const st
     *cost = COST_NEVER;
     for (int v = 0; v < whole.n && (st == SOLVED || st == SOLVED_NONE); v++) {
         int64_t found;
-        dom[var] = (struct dom){1, whole.at + v};
+        dom[var] = (struct dom){1, whole.at + v, whole.most};
         st = solve(p, dom, lim, trial, &found);
         if (st == SOLVED && found < *cost) {
             *cost = found;

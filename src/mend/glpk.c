@@ -49,7 +49,8 @@ static void fill(glp_prob *p, const struct lp *lp, int *index, double *value)
         glp_set_col_name(p, i + 1, c->name);
         glp_set_obj_coef(p, i + 1, c->cost);
         glp_set_col_kind(p, i + 1, c->integer ? GLP_IV : GLP_CV);
-        set_bounds(p, glp_set_col_bnds, i + 1, false, c->hi < c->lo, c->lo, c->hi);
+        bool open = c->lo == INT64_MIN;
+        set_bounds(p, glp_set_col_bnds, i + 1, open, open || c->hi < c->lo, c->lo, c->hi);
     }
     for (int i = 0; i < (int)lp->row.n; i++) {
         const struct lp_row *r = &lp->row.at[i];
@@ -125,7 +126,7 @@ static bool guard(struct guarded *w)
     return w->ok;
 }
 
-enum solved lp_solve(const struct lp *lp, const struct limits *lim, double *x)
+enum solved lp_branch(const struct lp *lp, const struct limits *lim, double *x)
 {
     struct guarded w = {.lp = lp, .lim = lim, .x = x};
     return guard(&w) ? w.result : SOLVED_TIMEOUT;

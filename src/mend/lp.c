@@ -46,9 +46,10 @@ size_t lp_longest(const struct lp *lp)
     return (size_t)n;
 }
 
-int lp_width(struct lp *lp, const struct chan_class *k, int index, int64_t mult)
+int lp_width(struct lp *lp, const struct chan_class *k, int index)
 {
-    int x = lp_col(lp, 1, MEND_MAX_CHANNELS / mult, true, 0, "c%d", index);
+    int64_t mult = k->used;
+    int x = lp_col(lp, (k->lo + mult - 1) / mult, k->hi / mult, true, 0, "c%d", index);
     int d = lp_col(lp, 0, -1, false, k->weight, "d%d", index);
     lp_row(lp, INT64_MIN, k->want, "over%d", index); /* mult x - d <= want */
     lp_term(lp, x, mult);

@@ -23,6 +23,23 @@ const char *mend_what_name(enum mend_what w)
     return name[w];
 }
 
+const char *mend_part_kind_name(enum mend_part_kind k)
+{
+    static const char *const name[] = {[MEND_PART_INPUT] = "input",
+                                       [MEND_PART_OUTPUT] = "output",
+                                       [MEND_PART_PIN] = "pin",
+                                       [MEND_PART_BOUND] = "bound",
+                                       [MEND_PART_NODE] = "node"};
+    return name[k];
+}
+
+const char *mend_axis_name(enum mend_axis a)
+{
+    static const char *const name[] = {
+        [MEND_AXIS_C] = "channels", [MEND_AXIS_H] = "height", [MEND_AXIS_W] = "width"};
+    return name[a];
+}
+
 double mend_now_ms(void)
 {
     struct timespec t;
@@ -67,6 +84,21 @@ static enum solved solve_all(const struct model *m, const struct limits *lim, in
     return st;
 }
 
+/* Whether what is left of the constraints can be met, by any sizes. */
+static enum solved solve_loose(const struct model *m, const struct limits *lim, char *reason)
+{
+    int64_t *along = x_calloc((size_t)m->n_val + 1, sizeof *along);
+    enum solved st = SOLVED;
+    for (int axis = AXIS_C; axis < N_AXES && st == SOLVED; axis++) {
+        st = loose_solve(m, axis, lim, along);
+        if (st == SOLVED_NONE)
+            reason_set(reason, "the %s cannot meet the constraints that are left",
+                       mend_axis_name((enum mend_axis)axis));
+    }
+    free(along);
+    return st;
+}
+
 /* Empty when the outputs are what was asked for (the batch is the caller's matter). */
 static void check_outputs(const struct graph *g, const struct ttype *need_out, char *reason)
 {
@@ -88,8 +120,8 @@ static void check_outputs(const struct graph *g, const struct ttype *need_out, c
     }
 }
 
-static enum status finish(const struct model *m, const int64_t *size, const struct ttype *need_in,
-                          const struct ttype *need_out, struct mend_plan *plan, struct err *err)
+enum status mend_finish(const struct model *m, const int64_t *size, const struct ttype *need_in,
+                        const struct ttype *need_out, struct mend_plan *plan, struct err *err)
 {
     struct graph *bare = NULL, *typed = NULL;
     bool changed = false;
@@ -97,7 +129,7 @@ static enum status finish(const struct model *m, const int64_t *size, const stru
     struct err why = {0};
     if (shape_infer(bare, &typed, &why) != ST_OK)
         reason_set(plan->reason, "%s", why.msg);
-    else
+    else if (budget_holds(typed, m->opts, plan->reason))
         check_outputs(typed, need_out, plan->reason);
     graph_unref(bare);
     if (plan->reason[0]) {
@@ -119,16 +151,22 @@ enum status mend_fragment(const struct graph *frag, const struct ttype *need_in,
     memset(plan, 0, sizeof *plan);
     plan->result = MEND_INFEASIBLE;
     enum status st = ST_OK;
-    if (model_init(&m, frag, need_in, need_out, opts->pin, opts->n_pin, plan->reason)) {
+    if (model_init(&m, frag, need_in, need_out, opts, plan->reason)) {
         int64_t *size = x_calloc((size_t)N_AXES * (size_t)m.n_val + 1, sizeof *size);
-        enum solved solved = solve_all(&m, &lim, size, &plan->objective, plan->reason);
-        if (solved == SOLVED) {
-            st = finish(&m, size, need_in, need_out, plan, err);
+        enum solved solved = m.loose ? solve_loose(&m, &lim, plan->reason)
+                                     : solve_all(&m, &lim, size, &plan->objective, plan->reason);
+        if (solved == SOLVED && !m.loose)
+            solved = budget_fit(&m, &lim, need_in, size, &plan->objective, plan->reason);
+        if (solved == SOLVED && m.loose) {
+            plan->result = MEND_REPAIRED;
+        } else if (solved == SOLVED) {
+            st = mend_finish(&m, size, need_in, need_out, plan, err);
         } else if (solved == SOLVED_CANCELLED) {
             st = err_set(err, ST_CANCELLED, "cancelled");
         } else if (solved == SOLVED_TIMEOUT) {
             plan->result = MEND_TIMEOUT;
-            reason_set(plan->reason, "no repair was found in %.3g s", limit);
+            if (!plan->reason[0])
+                reason_set(plan->reason, "no repair was found in %.3g s", limit);
         }
         free(size);
     }

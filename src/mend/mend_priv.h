@@ -62,14 +62,20 @@ struct mwin {
 
 struct model {
     const struct graph *g;
+    const struct mend_opts *opts; /* never NULL */
     int n_val;
     struct mval *val;
     int *base; /* value of output 0 of a node id */
     VEC(struct con) con;
     VEC(struct term) term;
     VEC(struct mwin) win;
-    double ratio; /* geometric mean of need/has channels over the ports */
-    char *reason; /* borrowed, 256 bytes: why there is no model */
+    double ratio;         /* geometric mean of need/has channels over the ports */
+    char *reason;         /* borrowed, 256 bytes: why there is no model */
+    struct mend_part bad; /* whose fault that is */
+    bool loose;           /* parts are left out: sizes may be free, up to `most` */
+    int64_t most[N_AXES];
+    struct mend_opts own;     /* what opts points to */
+    struct mend_bound *bound; /* own.bound, when bounds are left out */
 };
 
 struct limits {
@@ -87,7 +93,7 @@ enum solved limits_check(const struct limits *lim);
 
 /* False, with m->reason set, when the boundary does not fit the fragment at all. */
 bool model_init(struct model *m, const struct graph *g, const struct ttype *need_in,
-                const struct ttype *need_out, const struct mend_pin *pin, int n_pin, char *reason);
+                const struct ttype *need_out, const struct mend_opts *opts, char *reason);
 void model_done(struct model *m);
 /* The value at input port i of n, -1 for constants, frozen tensors and absent inputs. */
 int model_in(const struct model *m, const struct node *n, int i);
@@ -96,6 +102,10 @@ void reason_set(char *reason, const char *fmt, ...) __attribute__((format(printf
 const char *con_who(const struct model *m, const struct con *c, char *buf, size_t size);
 /* Quoted node label for reasons, cut to a readable length. */
 const char *node_quoted(const struct graph *g, int32_t id, char *buf, size_t size);
+
+bool part_equal(const struct mend_part *a, const struct mend_part *b);
+/* The part that a constraint belongs to. */
+struct mend_part con_part(const struct con *c);
 
 /* ---- nodes.c: constraints of one node ---- */
 
@@ -123,12 +133,15 @@ double win_cost_unit(const struct model *m);
 /* size[v] for every value along `axis`; *cost is in objective units. */
 enum solved axis_solve(const struct model *m, int axis, const struct limits *lim, int64_t *size,
                        double *cost, char *reason);
+/* Whether there is a solution. */
+enum solved axis_possible(const struct model *m, int axis, const struct limits *lim);
 
 /* The axis problem after merging equal sizes; axis.c builds it, elim.c solves it, lp.c writes it.
  */
 struct dom {
     int n;
-    int64_t *at; /* ascending */
+    int64_t *at;  /* ascending */
+    int64_t most; /* no size is larger */
 };
 struct rel {
     enum con_kind kind;
@@ -154,6 +167,17 @@ int64_t rel_cost(const struct axis_problem *p, const struct rel *r, const int64_
 /* Removes sizes that no assignment of a single relation supports. False when a domain empties. */
 bool axis_prune(struct axis_problem *p);
 
+/* ---- loose.c ---- */
+
+/* Whether the constraints along one axis can be met at all, sizes that nothing fixes being free up
+ * to m->most; size[v] of one solution. What is preferred and what it costs plays no part. */
+enum solved loose_solve(const struct model *m, int axis, const struct limits *lim, int64_t *size);
+
+/* ---- conflict_text.c ---- */
+
+/* m: constraints along one axis that cannot be met together. */
+void conflict_text(const struct model *m, int axis, char *text, size_t size);
+
 /* ---- elim.c ---- */
 
 /* Smallest total cost over the problem; pick[c] = index into dom[c]. */
@@ -168,8 +192,10 @@ struct chan_class {
     int64_t size;                  /* when known, and after solving */
     int64_t was, want, mult, soft; /* soft: multiple that is kept when possible */
     int64_t used;                  /* the multiple that was kept */
+    int64_t lo, hi;                /* of an open width; shrunk by the sums */
     int weight;
     const struct con *by;
+    const struct mend_bound *by_lo, *by_hi; /* where lo and hi come from; NULL: no bound */
 };
 struct chan_row {
     int32_t node;
@@ -186,14 +212,33 @@ struct chan {
 /* Merges, fixes and propagates. SOLVED_NONE with a reason when that already contradicts. */
 enum solved chan_init(struct chan *c, const struct model *m, char *reason);
 void chan_done(struct chan *c);
+/* "the bound on 'a' allows 8 to 32 channels", for a class that has one. */
+void bound_words(const struct chan *c, const struct chan_class *k, char *buf, size_t size);
+int64_t gcd64(int64_t a, int64_t b);
+/* chan_rows.c: from what is fixed to what follows; intervals of the rest. */
+enum solved chan_propagate(struct chan *c, char *reason);
 /* Decides what is left. */
 enum solved chan_solve(struct chan *c, const struct limits *lim, double *cost, char *reason);
+/* By class, of open ones: the same number (one of the classes) where sums couple them. */
+int *chan_parts(const struct chan *c);
+/* The widths of part `id` nearest to the present wants that are multiples of `used`. */
+enum solved chan_place(struct chan *c, const int *part, int id, const struct limits *lim);
+double chan_cost(const struct chan *c);
+
+/* ---- budget.c, budget_solve.c: limits on FLOPs and parameters ---- */
+
+/* With all sizes known: makes the widths keep max_flops_paper and max_params, and settles ties by
+ * near_flops_paper; changes the widths in `size` and their share of *objective. */
+enum solved budget_fit(const struct model *m, const struct limits *lim, const struct ttype *need_in,
+                       int64_t *size, double *objective, char *reason);
+/* The count that decides, of the repaired fragment. False with a reason when a limit is broken. */
+bool budget_holds(const struct graph *g, const struct mend_opts *opts, char *reason);
 
 /* ---- lp.c, glpk.c: linear programs ---- */
 
 struct lp_col {
     char name[32];
-    int64_t lo, hi; /* hi < lo: no upper bound */
+    int64_t lo, hi; /* hi < lo: no upper bound; lo == INT64_MIN: none at all */
     bool integer;
     double cost;
 };
@@ -220,12 +265,21 @@ void lp_term(struct lp *lp, int col, int64_t coef);
 void lp_done(struct lp *lp);
 /* Terms of the longest row. */
 size_t lp_longest(const struct lp *lp);
-/* Column of the width of class k: width = mult * column. Adds |width - want| as cost. */
-int lp_width(struct lp *lp, const struct chan_class *k, int index, int64_t mult);
+/* Column of the width of class k: width = k->used * column. Adds |width - want| as cost. */
+int lp_width(struct lp *lp, const struct chan_class *k, int index);
 
 /* x: one value per column. SOLVED also when the time ran out with a solution in hand. */
 enum solved lp_solve(const struct lp *lp, const struct limits *lim, double *x);
+/* The same by GLPK alone. */
+enum solved lp_branch(const struct lp *lp, const struct limits *lim, double *x);
 enum status lp_write(const struct lp *lp, const char *path, struct err *err);
+
+/* ---- mend.c ---- */
+
+/* The fragment with these sizes, inferred: result, fragment and change of the plan, or a reason
+ * where it does not make the boundary. */
+enum status mend_finish(const struct model *m, const int64_t *size, const struct ttype *need_in,
+                        const struct ttype *need_out, struct mend_plan *plan, struct err *err);
 
 /* ---- rebuild.c ---- */
 

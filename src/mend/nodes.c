@@ -359,7 +359,7 @@ static void rule_split(struct model *m, int32_t id)
         if (axis != cut) {
             for (int p = 0; p < n->n_out; p++)
                 add_eq(m, axis, id, in, out_val(m, id, p));
-        } else if (axis != AXIS_C) { /* rows are not redistributed */
+        } else if (axis != AXIS_C && sized) { /* rows are not redistributed */
             add_fix(m, axis, in, m->val[in].was[axis], id, WHY_KEEP);
             for (int p = 0; p < n->n_out; p++)
                 add_fix(m, axis, out_val(m, id, p), m->val[out_val(m, id, p)].was[axis], id,
@@ -442,12 +442,13 @@ static void rule_flatten(struct model *m, int32_t id)
 
 static void rule_reshape(struct model *m, int32_t id)
 {
-    int64_t shape[2];
-    int in, out;
-    /* Only the flattening form; rebuild.c writes the new second size into the constant. */
-    if (live_pair(m, id, &in, &out) && flattens(m, in, out) &&
-        const_ints(graph_node(m->g, id), 1, shape, 2) == 2)
+    int64_t shape[4];
+    int in, out, n = const_ints(graph_node(m->g, id), 1, shape, 4);
+    /* Only to and from the flat form; rebuild.c writes the new second size into the constant. */
+    if (live_pair(m, id, &in, &out) && n == 2 && flattens(m, in, out))
         flat_pair(m, id, in, out);
+    else if (live_pair(m, id, &in, &out) && n == 4 && flattens(m, out, in))
+        flat_pair(m, id, out, in);
     else
         keep_node(m, id);
 }
@@ -483,12 +484,11 @@ static void rule_resize(struct model *m, int32_t id)
     }
     add_eq(m, AXIS_C, id, in, out);
     for (int axis = AXIS_H; axis <= AXIS_W; axis++) {
-        if (sized) {
-            add_fix(m, axis, out, m->val[out].was[axis], id, WHY_KEEP);
-            continue;
-        }
         add_pair(m, CON_SCALE, axis, id, in, out);
-        m->con.at[m->con.n - 1].scale = tensor_num_at(scales, axis + 1, 1);
+        /* Sizes stand for the scale they make here; the hair keeps it from rounding below them. */
+        m->con.at[m->con.n - 1].scale =
+            sized ? ((double)m->val[out].was[axis] + 1e-6) / (double)m->val[in].was[axis]
+                  : tensor_num_at(scales, axis + 1, 1);
     }
 }
 

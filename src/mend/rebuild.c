@@ -213,8 +213,10 @@ static void rebuild_reshape(struct rebuilder *r, int32_t id)
 
 static void rebuild_resize(struct rebuilder *r, int32_t id)
 {
-    if (differs(r, r->m->base[id], AXIS_C))
-        rebuild_ints(r, id, 3, 1, size_of(r, r->m->base[id], AXIS_C));
+    int out = r->m->base[id];
+    for (int axis = 0; axis < N_AXES && r->m->val[out].rank == 4; axis++)
+        if (differs(r, out, axis)) /* where it has sizes and not scales */
+            rebuild_ints(r, id, 3, 1 + axis, size_of(r, out, axis));
 }
 
 static void type_inputs(struct rebuilder *r, const struct ttype *need_in)

@@ -28,7 +28,7 @@ static void write_channels(struct lp *lp, const struct model *m)
     int *col = x_calloc((size_t)c.n_cls + 1, sizeof *col);
     for (int i = 0; i < c.n_cls; i++)
         col[i] = c.at[i].fixed ? lp_col(lp, c.at[i].size, c.at[i].size, true, 0, "c%d", i)
-                               : lp_width(lp, &c.at[i], i, c.at[i].used);
+                               : lp_width(lp, &c.at[i], i);
     for (size_t i = 0; i < c.row.n; i++) {
         const struct chan_row *r = &c.row.at[i];
         lp_row(lp, r->k, r->k, "sum%d", (int)i);
@@ -129,11 +129,19 @@ static void write_axis(struct lp *lp, const struct model *m, int axis)
 enum status mend_write_lp(const struct graph *frag, const struct ttype *need_in,
                           const struct ttype *need_out, const char *path, struct err *err)
 {
+    struct mend_opts none = {0};
+    return mend_write_lp_with(frag, need_in, need_out, &none, path, err);
+}
+
+enum status mend_write_lp_with(const struct graph *frag, const struct ttype *need_in,
+                               const struct ttype *need_out, const struct mend_opts *opts,
+                               const char *path, struct err *err)
+{
     struct model m;
     struct lp lp = {0};
     char reason[256] = "";
     enum status st;
-    if (model_init(&m, frag, need_in, need_out, NULL, 0, reason)) {
+    if (model_init(&m, frag, need_in, need_out, opts, reason)) {
         write_channels(&lp, &m);
         write_axis(&lp, &m, AXIS_H);
         write_axis(&lp, &m, AXIS_W);

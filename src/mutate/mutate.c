@@ -1,4 +1,4 @@
-/* The way of one replacement: ports, repair, splice, inference, cost. */
+/* The way of one replacement: ports, the three attempts at a repair, splice, inference, cost. */
 #include "mutate/mutate_priv.h"
 
 #include "base/mem.h"
@@ -79,151 +79,241 @@ static bool counts_ok(const struct region *r, const struct graph *frag, char *wh
     return false;
 }
 
-/* ---- repair under the best assignment of ports ---- */
-
-struct tries {
-    const struct graph *frag;
-    const struct mutate_opts *opts;
-    struct ttype *in, *out; /* of the region's ports */
-    struct ttype *need_in, *need_out;
-    struct orders in_orders, out_orders;
-    double until_ms, limit_s;
-    int best_in, best_out; /* -1: none solved so far */
-    struct mend_plan plan; /* the best, or why there is none */
-    bool tried;
-};
-
-/* Unchanged, then repaired by objective, then timeout, then the first failure. */
-static bool is_better(const struct tries *t, const struct mend_plan *p)
-{
-    if (!t->tried)
-        return true;
-    enum mend_result a = p->result, b = t->plan.result;
-    if (a == MEND_REPAIRED && b == MEND_REPAIRED)
-        return p->objective < t->plan.objective;
-    if (a == MEND_UNCHANGED || a == MEND_REPAIRED)
-        return b != MEND_UNCHANGED && a != b;
-    return a == MEND_TIMEOUT && b == MEND_INFEASIBLE;
-}
-
-static enum status try_ports(struct tries *t, int i, int o, struct err *err)
-{
-    const int *in = t->in_orders.at + i * t->in_orders.n_ports;
-    const int *out = t->out_orders.at + o * t->out_orders.n_ports;
-    for (int k = 0; k < t->in_orders.n_ports; k++)
-        t->need_in[k] = t->in[in[k]];
-    for (int k = 0; k < t->out_orders.n_ports; k++)
-        t->need_out[k] = t->out[out[k]];
-    /* One limit for all assignments together. */
-    struct mend_opts mo = t->opts->mend;
-    double left = (t->until_ms - now_ms()) / 1e3;
-    mo.time_limit_s = !t->tried ? t->limit_s : left > 1e-3 ? left : 1e-3;
-    struct mend_plan p;
-    struct err why = {0};
-    enum status st = mend_fragment(t->frag, t->need_in, t->need_out, &mo, &p, &why);
-    if (st == ST_CANCELLED || st == ST_INTERNAL)
-        return err_set(err, st, "%s", why.msg);
-    if (st != ST_OK) {
-        p = (struct mend_plan){.result = MEND_INFEASIBLE};
-        snprintf(p.reason, sizeof p.reason, "%s", why.msg);
-    }
-    if (!is_better(t, &p)) {
-        mend_plan_done(&p);
-        return ST_OK;
-    }
-    if (t->tried)
-        mend_plan_done(&t->plan);
-    t->plan = p;
-    t->tried = true;
-    t->best_in = p.fragment ? i : -1;
-    t->best_out = p.fragment ? o : -1;
-    return ST_OK;
-}
+/* ---- one repair at a time ---- */
 
 static bool cancelled(const struct mutate_opts *opts)
 {
     return opts->mend.cancel && __atomic_load_n(opts->mend.cancel, __ATOMIC_RELAXED);
 }
 
-static enum status try_all(struct tries *t, struct err *err)
+bool hunt_late(const struct hunt *h)
 {
-    for (int i = 0; i < t->in_orders.n; i++)
-        for (int o = 0; o < t->out_orders.n; o++) {
-            if (cancelled(t->opts))
-                return err_set(err, ST_CANCELLED, "cancelled");
-            if (t->tried && (t->plan.result == MEND_UNCHANGED || now_ms() > t->until_ms))
-                return ST_OK;
-            TRY(try_ports(t, i, o, err));
-        }
-    return ST_OK;
+    return now_ms() > h->until_ms;
 }
 
-static void tries_init(struct tries *t, const struct graph *g, const struct region *r,
-                       const struct graph *frag, const struct mutate_opts *opts)
+enum status hunt_mend(struct hunt *h, const struct graph *frag, const struct ttype *need_in,
+                      const struct ttype *need_out, const struct mend_opts *opts,
+                      struct mend_plan *plan, struct err *err)
 {
-    *t = (struct tries){.frag = frag, .opts = opts, .best_in = -1, .best_out = -1};
-    t->limit_s = opts->mend.time_limit_s > 0 ? opts->mend.time_limit_s : 1;
-    t->until_ms = now_ms() + t->limit_s * 1e3;
-    t->in = x_calloc((size_t)r->n_in + 1, sizeof *t->in);
-    t->out = x_calloc((size_t)r->n_out + 1, sizeof *t->out);
-    t->need_in = x_calloc((size_t)r->n_in + 1, sizeof *t->need_in);
-    t->need_out = x_calloc((size_t)r->n_out + 1, sizeof *t->need_out);
-    for (int i = 0; i < r->n_in; i++)
-        t->in[i] = *graph_type(g, r->in[i]);
-    for (int i = 0; i < r->n_out; i++)
-        t->out[i] = *graph_type(g, r->out[i]);
-    orders_init(&t->in_orders, t->in, r->n_in);
-    orders_init(&t->out_orders, t->out, r->n_out);
-}
-
-/* The plan is the caller's. */
-static void tries_done(struct tries *t)
-{
-    orders_done(&t->in_orders);
-    orders_done(&t->out_orders);
-    free(t->in);
-    free(t->out);
-    free(t->need_in);
-    free(t->need_out);
-}
-
-/* ---- the child ---- */
-
-/* The outside must not notice: each output of the region has the type that it had. */
-static enum status check_types(const struct graph *g, const struct region *r,
-                               const struct graph *child, const struct value_ref *now,
-                               struct err *err)
-{
-    for (int i = 0; i < r->n_out; i++) {
-        const struct ttype *was = graph_type(g, r->out[i]), *is = graph_type(child, now[i]);
-        char a[96], b[96];
-        if (!ttype_equal(was, is))
-            return err_set(err, ST_MODEL, "output '%s' of the region would be %s instead of %s",
-                           graph_node(g, r->out[i].node)->out[r->out[i].port].name,
-                           ttype_text(is, a, sizeof a), ttype_text(was, b, sizeof b));
+    /* One limit for all attempts together. */
+    struct mend_opts mo = *opts;
+    double left = (h->until_ms - now_ms()) / 1e3;
+    mo.time_limit_s = !h->started ? h->limit_s : left > 1e-3 ? left : 1e-3;
+    h->started = true;
+    *plan = (struct mend_plan){.result = MEND_INFEASIBLE};
+    if (cancelled(h->opts))
+        return err_set(err, ST_CANCELLED, "cancelled");
+    struct err why = {0};
+    enum status st = mend_fragment(frag, need_in, need_out, &mo, plan, &why);
+    if (st == ST_CANCELLED || st == ST_INTERNAL)
+        return err_set(err, st, "%s", why.msg);
+    if (st != ST_OK) {
+        *plan = (struct mend_plan){.result = MEND_INFEASIBLE};
+        snprintf(plan->reason, sizeof plan->reason, "%s", why.msg);
     }
     return ST_OK;
 }
 
-static enum status make_child(const struct graph *g, const struct region *r, const struct tries *t,
-                              struct candidate *c, struct err *err)
+void repair_done(struct repair *r)
 {
-    struct ports p = {.n_in = r->n_in,
-                      .n_out = r->n_out,
-                      .in = t->in_orders.at + t->best_in * r->n_in,
-                      .out = t->out_orders.at + t->best_out * r->n_out};
+    mend_plan_done(&r->plan);
+    ports_done(&r->ports);
+    graph_unref(r->joint);
+    free(r->outside);
+    free(r->adapter);
+    memset(r, 0, sizeof *r);
+}
+
+static void hunt_init(struct hunt *h, const struct graph *g, const struct region *r,
+                      const struct graph *frag, const struct mutate_opts *opts)
+{
+    *h = (struct hunt){.g = g, .r = r, .frag = frag, .opts = opts};
+    h->limit_s = opts->mend.time_limit_s > 0 ? opts->mend.time_limit_s : 1;
+    h->until_ms = now_ms() + h->limit_s * 1e3;
+    h->in = x_calloc((size_t)r->n_in + 1, sizeof *h->in);
+    h->out = x_calloc((size_t)r->n_out + 1, sizeof *h->out);
+    for (int i = 0; i < r->n_in; i++)
+        h->in[i] = *graph_type(g, r->in[i]);
+    for (int i = 0; i < r->n_out; i++)
+        h->out[i] = *graph_type(g, r->out[i]);
+}
+
+static void hunt_done(struct hunt *h)
+{
+    free(h->in);
+    free(h->out);
+}
+
+/* ---- the fragment alone, under the best assignment of ports ---- */
+
+/* Unchanged, then repaired by objective, then timeout, then the first failure. */
+static bool is_better(const struct mend_plan *p, const struct mend_plan *than)
+{
+    enum mend_result a = p->result, b = than->result;
+    if (a == MEND_REPAIRED && b == MEND_REPAIRED)
+        return p->objective < than->objective;
+    if (a == MEND_UNCHANGED || a == MEND_REPAIRED)
+        return b != MEND_UNCHANGED && a != b;
+    return a == MEND_TIMEOUT && b == MEND_INFEASIBLE;
+}
+
+/* need[k] = the type of the region's port order[k]. */
+static void order_types(struct ttype *need, const struct ttype *types, const int *order, int n)
+{
+    for (int k = 0; k < n; k++)
+        need[k] = types[order[k]];
+}
+
+static enum status plain_search(struct hunt *h, const struct orders *in, const struct orders *out,
+                                struct repair *best, struct err *err)
+{
+    struct ttype *need_in = x_calloc((size_t)in->n_ports + 1, sizeof *need_in);
+    struct ttype *need_out = x_calloc((size_t)out->n_ports + 1, sizeof *need_out);
+    enum status st = ST_OK;
+    for (int i = 0; i < in->n * out->n && st == ST_OK; i++) {
+        if (i && (best->plan.result == MEND_UNCHANGED || hunt_late(h)))
+            break;
+        const int *a = in->at + i / out->n * in->n_ports, *b = out->at + i % out->n * out->n_ports;
+        struct mend_plan p;
+        order_types(need_in, h->in, a, in->n_ports);
+        order_types(need_out, h->out, b, out->n_ports);
+        st = hunt_mend(h, h->frag, need_in, need_out, &h->opts->mend, &p, err);
+        if (st == ST_OK && (i == 0 || is_better(&p, &best->plan))) {
+            repair_done(best);
+            best->plan = p;
+            ports_set(&best->ports, a, in->n_ports, b, out->n_ports);
+        } else {
+            mend_plan_done(&p);
+        }
+    }
+    free(need_in);
+    free(need_out);
+    return st;
+}
+
+/* ---- the three attempts ---- */
+
+/* What an attempt found takes the place of the failure before it. */
+static void take_found(const struct hunt *h, struct repair *best, struct repair *found)
+{
+    if (hunt_late(h)) { /* with more time it might be another one */
+        best->plan.result = MEND_TIMEOUT;
+        snprintf(best->plan.reason, sizeof best->plan.reason, "no repair was found in %.3g s",
+                 h->limit_s);
+        repair_done(found);
+        return;
+    }
+    if (!found->plan.fragment)
+        return;
+    repair_done(best);
+    *best = *found;
+    *found = (struct repair){0};
+    best->plan.result = MEND_REPAIRED;
+}
+
+static enum status find_repair(struct hunt *h, bool same_counts, struct repair *best,
+                               struct err *err)
+{
+    struct repair found = {0};
+    struct orders in, out;
+    enum status st = ST_OK;
+    orders_init(&in, h->in, h->r->n_in);
+    orders_init(&out, h->out, h->r->n_out);
+    if (same_counts)
+        st = plain_search(h, &in, &out, best, err);
+    if (st == ST_OK && same_counts && !best->plan.fragment && h->opts->grow > 0) {
+        st = grow_search(h, &in, &out, &found, err);
+        if (st == ST_OK)
+            take_found(h, best, &found);
+    }
+    if (st == ST_OK && !best->plan.fragment && h->opts->adapt) {
+        st = adapt_search(h, &found, err);
+        if (st == ST_OK)
+            take_found(h, best, &found);
+    }
+    orders_done(&in);
+    orders_done(&out);
+    return st;
+}
+
+/* ---- the child ---- */
+
+static enum status check_type(const struct graph *g, struct value_ref was,
+                              const struct graph *child, struct value_ref now, struct err *err)
+{
+    const struct ttype *a = graph_type(g, was), *b = graph_type(child, now);
+    char had[96], has[96];
+    if (ttype_equal(a, b))
+        return ST_OK;
+    return err_set(err, ST_MODEL, "value '%s' would be %s instead of %s",
+                   graph_node(g, was.node)->out[was.port].name, ttype_text(b, has, sizeof has),
+                   ttype_text(a, had, sizeof had));
+}
+
+/* The outside must not notice: each output of the region has the type that it had, unless nodes
+ * outside were repaired along; then all others have. */
+static enum status check_types(const struct graph *g, const struct region *r,
+                               const struct repair *f, const struct graph *child,
+                               const struct value_ref *now, struct err *err)
+{
+    for (int i = 0; i < r->n_out && !f->n_outside; i++)
+        TRY(check_type(g, r->out[i], child, now[i], err));
+    if (!f->n_outside)
+        return ST_OK;
+    bool *may = x_calloc((size_t)graph_n_slots(g), sizeof *may);
+    enum status st = ST_OK;
+    for (int i = 0; i < f->n_outside; i++)
+        may[f->outside[i].id] = true;
+    for (int32_t id = 0; id < graph_n_slots(g) && st == ST_OK; id++) {
+        const struct node *a = graph_node(g, id), *b = graph_node(child, id);
+        for (int p = 0; a && b && a != b && !may[id] && p < a->n_out && st == ST_OK; p++)
+            st = check_type(g, (struct value_ref){id, p}, child, (struct value_ref){id, p}, err);
+    }
+    free(may);
+    return st;
+}
+
+static void list_grown(const struct graph *g, const struct repair *f, struct candidate *c)
+{
+    c->grown = x_calloc((size_t)f->n_outside + 1, sizeof *c->grown);
+    for (int i = 0; i < f->n_outside; i++) {
+        int32_t id = f->outside[i].id;
+        if (grow_changed(graph_node(g, id), graph_node(c->graph, id)))
+            c->grown[c->n_grown++] = id;
+    }
+}
+
+static void list_adapters(const struct repair *f, struct candidate *c)
+{
+    c->adapter = x_memdup(f->adapter, (size_t)f->n_adapter * sizeof *f->adapter);
+    c->n_adapter = f->n_adapter;
+    for (int i = 0; i < f->n_adapter; i++) {
+        int k = 0;
+        while (c->from[k] != f->adapter[i].node)
+            k++;
+        c->adapter[i].node = c->added[k];
+    }
+}
+
+static enum status make_child(const struct hunt *h, const struct repair *f, struct candidate *c,
+                              struct err *err)
+{
     struct spliced s;
     struct graph *typed = NULL;
-    TRY(splice(g, r, c->plan.fragment, &p, t->opts->seed, &s, err));
-    enum status st = shape_infer(s.graph, &typed, err);
+    TRY(splice(h->g, h->r, f->plan.fragment, &f->ports, h->opts->seed, &s, err));
+    enum status st = f->n_outside ? grow_apply(h->g, f, h->opts->seed, &s.graph, err) : ST_OK;
     if (st == ST_OK)
-        st = check_types(g, r, typed, s.out, err);
+        st = shape_infer(s.graph, &typed, err);
+    if (st == ST_OK)
+        st = check_types(h->g, h->r, f, typed, s.out, err);
     if (st == ST_OK) {
         c->graph = typed;
         c->n_added = s.n_added;
         c->added = s.added;
         c->from = s.from;
         s.added = s.from = NULL;
+        list_grown(h->g, f, c);
+        list_adapters(f, c);
         cost_graph(typed, &c->after);
     } else {
         graph_unref(typed);
@@ -238,20 +328,24 @@ static void refuse(struct candidate *c, const char *why)
     snprintf(c->reason, sizeof c->reason, "%s", why);
 }
 
+/* c->reason holds what the counts are when they differ. */
 static enum status mend_and_splice(const struct graph *g, const struct region *r,
                                    const struct graph *frag, const struct mutate_opts *opts,
-                                   struct candidate *c, struct err *err)
+                                   bool same_counts, struct candidate *c, struct err *err)
 {
-    struct tries t;
+    struct hunt h;
+    struct repair f = {0};
     struct err why = {0};
-    tries_init(&t, g, r, frag, opts);
-    enum status st = try_all(&t, err);
-    c->plan = t.plan;
-    c->status = t.plan.result;
-    if (st == ST_OK && t.best_in < 0) {
-        snprintf(c->reason, sizeof c->reason, "%s", t.plan.reason);
+    hunt_init(&h, g, r, frag, opts);
+    f.plan.result = MEND_INFEASIBLE;
+    enum status st = find_repair(&h, same_counts, &f, err);
+    c->status = f.plan.result;
+    if (st == ST_OK && !f.plan.fragment) {
+        if (f.plan.reason[0])
+            snprintf(c->reason, sizeof c->reason, "%s", f.plan.reason);
     } else if (st == ST_OK) {
-        st = make_child(g, r, &t, c, &why);
+        c->reason[0] = '\0';
+        st = make_child(&h, &f, c, &why);
         if (st == ST_INTERNAL || st == ST_CANCELLED) {
             err_set(err, st, "%s", why.msg);
         } else if (st != ST_OK) {
@@ -259,7 +353,10 @@ static enum status mend_and_splice(const struct graph *g, const struct region *r
             st = ST_OK;
         }
     }
-    tries_done(&t);
+    c->plan = f.plan;
+    f.plan = (struct mend_plan){0};
+    repair_done(&f);
+    hunt_done(&h);
     return st;
 }
 
@@ -271,9 +368,13 @@ enum status mutate_replace(const struct graph *g, const struct region *r, const 
     enum status st = ST_OK;
     cost_graph(g, &c.before);
     if (mutate_region_ok(g, r, c.reason, sizeof c.reason) &&
-        fragment_ok(frag, c.reason, sizeof c.reason) &&
-        counts_ok(r, frag, c.reason, sizeof c.reason))
-        st = mend_and_splice(g, r, frag, opts, &c, err);
+        fragment_ok(frag, c.reason, sizeof c.reason)) {
+        bool same_counts = counts_ok(r, frag, c.reason, sizeof c.reason);
+        struct mutate_opts own = *opts;
+        own.mend.n_without = 0;
+        if (same_counts || opts->adapt)
+            st = mend_and_splice(g, r, frag, &own, same_counts, &c, err);
+    }
     c.ms = now_ms() - start;
     if (st == ST_OK)
         *out = c;
@@ -288,5 +389,7 @@ void candidate_done(struct candidate *c)
     mend_plan_done(&c->plan);
     free(c->added);
     free(c->from);
+    free(c->grown);
+    free(c->adapter);
     memset(c, 0, sizeof *c);
 }

@@ -178,10 +178,12 @@ static bool is_same(const struct node *a, const struct node *old)
  * the region's inputs, then its nodes in graph_topo order, then its outputs. */
 struct matcher {
     const struct graph *frag, *old;
-    int first, n;        /* ids of old's nodes */
-    int32_t *mate;       /* fragment id -> id in old, -1 */
-    bool *used;          /* by id in old */
-    uint64_t *hf, *hold; /* graph_node_hashes */
+    int first, n;         /* ids of old's nodes */
+    int32_t *mate;        /* fragment id -> id in old, -1 */
+    bool *used;           /* by id in old */
+    uint64_t *hf, *hold;  /* graph_node_hashes */
+    struct u64map bucket; /* of a round: key -> first id in old */
+    int32_t *next;        /* by id in old: the next of its bucket, ascending; -1 */
 };
 
 /* How many of a's inputs come from where those of `old` came from. */
@@ -194,27 +196,89 @@ static int shared_inputs(const struct matcher *m, const struct node *a, const st
     return n;
 }
 
+/* Equal for nodes of which one can take from the other. */
+static uint64_t take_key(const struct node *n)
+{
+    int w = first_weight(n);
+    uint64_t key = hash_pair((uint64_t)n->op, (uint64_t)(w + 1));
+    if (w < 0)
+        return hash_pair(hash_pair(key, (uint64_t)n->n_in), (uint64_t)n->n_attr);
+    const struct ttype *t = tensor_type(node_const(n, w));
+    for (int i = 0; i < t->rank; i++)
+        key = hash_pair(key, (uint64_t)t->dim[i]);
+    return key;
+}
+
+static void fill_buckets(struct matcher *m, bool by_hash)
+{
+    u64map_done(&m->bucket);
+    for (int32_t k = m->first + m->n - 1; k >= m->first; k--) {
+        if (m->used[k])
+            continue;
+        uint64_t key = by_hash ? m->hold[k] : take_key(graph_node(m->old, k));
+        int64_t *head = u64map_put(&m->bucket, key, -1);
+        m->next[k] = (int32_t)*head;
+        *head = k;
+    }
+}
+
+/* The first of a bucket that can be paired. Used ones are unlinked on the way, so that a walk over
+ * many equal nodes stays short. */
+static int32_t first_free(struct matcher *m, uint64_t key, const struct node *a)
+{
+    int64_t *head = u64map_get(&m->bucket, key);
+    int32_t before = -1, k = head ? (int32_t)*head : -1;
+    while (k >= 0 && (m->used[k] || !can_take(a, graph_node(m->old, k)))) {
+        if (!m->used[k])
+            before = k;
+        else if (before >= 0)
+            m->next[before] = m->next[k];
+        else
+            *head = m->next[k];
+        k = m->next[k];
+    }
+    return k;
+}
+
+/* The one with the most inputs from pairs of a's inputs; -1 when there is none with any. */
+static int32_t best_behind(const struct matcher *m, int32_t id, bool by_hash)
+{
+    const struct node *a = graph_node(m->frag, id);
+    int32_t best = -1;
+    int best_score = 0;
+    for (int i = 0; i < a->n_in; i++) {
+        int32_t mate = a->in[i].node >= 0 ? m->mate[a->in[i].node] : -1;
+        int n = 0;
+        const struct use *use = mate >= 0 ? graph_uses(m->old, mate, &n) : NULL;
+        for (int u = 0; u < n; u++) {
+            int32_t k = use[u].node;
+            if (k >= m->first + m->n || m->used[k] || (by_hash && m->hf[id] != m->hold[k]) ||
+                !can_take(a, graph_node(m->old, k)))
+                continue;
+            int score = shared_inputs(m, a, graph_node(m->old, k));
+            if (score > best_score || (score == best_score && score && k < best)) {
+                best = k;
+                best_score = score;
+            }
+        }
+    }
+    return best;
+}
+
 /* Pairs what can be paired, in topological order; among equals the one behind a pair, else the
  * first. */
 static void match_round(struct matcher *m, bool by_hash)
 {
     const int32_t *topo = graph_topo(m->frag);
+    fill_buckets(m, by_hash);
     for (int i = 0; i < graph_n_nodes(m->frag); i++) {
-        int32_t id = topo[i], best = -1;
+        int32_t id = topo[i];
         const struct node *a = graph_node(m->frag, id);
-        int best_score = -1;
         if (m->mate[id] >= 0 || a->op == OP_INPUT || a->op == OP_OUTPUT)
             continue;
-        for (int32_t k = m->first; k < m->first + m->n; k++) {
-            const struct node *old = graph_node(m->old, k);
-            if (m->used[k] || (by_hash && m->hf[id] != m->hold[k]) || !can_take(a, old))
-                continue;
-            int score = shared_inputs(m, a, old);
-            if (score > best_score) {
-                best = k;
-                best_score = score;
-            }
-        }
+        int32_t best = best_behind(m, id, by_hash);
+        if (best < 0)
+            best = first_free(m, by_hash ? m->hf[id] : take_key(a), a);
         if (best >= 0) {
             m->mate[id] = best;
             m->used[best] = true;
@@ -252,6 +316,7 @@ enum status take_match(const struct graph *g, const struct region *r, const stru
     m.mate = x_malloc((nf + 1) * sizeof *m.mate);
     memset(m.mate, -1, nf * sizeof *m.mate);
     m.used = x_calloc(no + 1, sizeof *m.used);
+    m.next = x_calloc(no + 1, sizeof *m.next);
     m.hf = x_calloc(nf + 1, sizeof *m.hf);
     m.hold = x_calloc(no + 1, sizeof *m.hold);
     graph_node_hashes(frag, m.hf);
@@ -275,6 +340,8 @@ enum status take_match(const struct graph *g, const struct region *r, const stru
     free(order);
     free(m.mate);
     free(m.used);
+    free(m.next);
+    u64map_done(&m.bucket);
     free(m.hf);
     free(m.hold);
     graph_unref(old);

@@ -4,13 +4,13 @@
 #define TESTS_DIFF_MEND_NET_H
 
 #include "base/rng.h"
+#include "mend/mend.h"
 #include "shape/shape.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_PART = 16, MAX_TENSOR = 32, MAX_IN = 3, MAX_OUT = 3 };
-enum { MAX_FREE = 3, MAX_WINDOWS = 6 };
+enum { MAX_PART = 48, MAX_TENSOR = 96, MAX_IN = 3, MAX_OUT = 3, MAX_WISH = 4 };
 enum { C, H, W };
 
 /* ---- a fragment as a description ---- */
@@ -27,7 +27,28 @@ struct part {
     int64_t piece[MAX_OUT];
 };
 
+/* How large random fragments become. */
+struct measure {
+    int parts, windows, free; /* at most; free: parts whose widths are a choice */
+    int stride_changes;       /* percent, of the windows of a boundary that fits */
+};
+static const struct measure small = {12, 8, 4, 40}, large = {40, 30, 30, 6};
+
+/* What is asked of the channels of a tensor. */
+struct wish {
+    int part; /* its first output */
+    int64_t lo, hi;
+};
+struct wishes {
+    int n_pin, n_bound, n_prefer;
+    struct wish pin[MAX_WISH], bound[MAX_WISH], prefer[MAX_WISH];
+    int64_t multiple;
+};
+
 struct fragment {
+    struct measure m;
+    bool sums; /* mostly convolutions, concats and splits */
+    struct wishes ask;
     int n_part, n_tensor, n_in, n_out;
     struct part part[MAX_PART];
     int64_t was[MAX_TENSOR][3];
@@ -37,6 +58,10 @@ struct fragment {
     int order[MAX_PART], n_window;     /* place of a window among the windows */
     double want[MAX_TENSOR];           /* width wanted */
     bool fixed[MAX_TENSOR];            /* width fixed by the boundary */
+    int64_t multiple[MAX_TENSOR];      /* the width is wanted to be one of it */
+    int cls[MAX_TENSOR];               /* equal for equal widths */
+    int64_t now[MAX_TENSOR][3];        /* after the repair */
+    double max_params, max_flops;      /* INFINITY: no limit */
     int group_of[MAX_TENSOR], n_group; /* undecided widths that sums tie together; -1: decided */
 };
 
@@ -301,6 +326,27 @@ static bool same_sizes(const int64_t *a, const int64_t *b, int first)
     return true;
 }
 
+static bool is_used(const struct fragment *f, int t)
+{
+    for (int i = 0; i < f->n_part; i++)
+        for (int k = 0; k < f->part[i].n_in; k++)
+            if (f->part[i].in[k] == t)
+                return true;
+    return false;
+}
+
+/* One of n tensors, mostly one that nothing uses: the fewer outputs, the more widths are open. */
+static int pick_tensor(struct rng *r, const struct fragment *f, const int *of, int n)
+{
+    int fresh[MAX_TENSOR], n_fresh = 0;
+    for (int i = 0; i < n; i++)
+        if (!is_used(f, of[i]))
+            fresh[n_fresh++] = of[i];
+    if (n_fresh && chance(r, 70))
+        return fresh[any(r, 0, n_fresh - 1)];
+    return n ? of[any(r, 0, n - 1)] : -1;
+}
+
 /* A tensor with the sizes of `like` from axis `first` on; -1 when none but `like` itself has. */
 static int find_mate(struct rng *r, const struct fragment *f, int like, int first)
 {
@@ -308,7 +354,7 @@ static int find_mate(struct rng *r, const struct fragment *f, int like, int firs
     for (int t = 0; t < f->n_tensor; t++)
         if (t != like && same_sizes(f->was[t], f->was[like], first))
             found[n++] = t;
-    return n ? found[any(r, 0, n - 1)] : -1;
+    return pick_tensor(r, f, found, n);
 }
 
 static int count_parts(const struct fragment *f, bool (*is)(const struct part *))
@@ -336,12 +382,23 @@ static bool random_part(struct rng *r, struct fragment *f, struct part *p)
         OP_CONV,  OP_CONV,  OP_CONV,      OP_CONV,         OP_MAXPOOL,      OP_AVGPOOL,  OP_CONVT,
         OP_RELU,  OP_RELU,  OP_BATCHNORM, OP_ADD,          OP_ADD,          OP_CONCAT,   OP_CONCAT,
         OP_SPLIT, OP_SPLIT, OP_MUL,       OP_DEPTHTOSPACE, OP_SPACETODEPTH, OP_GLOBALAVG};
-    *p = (struct part){.op = op[any(r, 0, (int64_t)(sizeof op / sizeof *op) - 1)], .n_in = 1};
+    static const enum op op_of_sums[] = {OP_CONV, OP_CONV,   OP_CONV,   OP_CONV, OP_CONV,
+                                         OP_RELU, OP_CONCAT, OP_CONCAT, OP_SPLIT};
+    *p = (struct part){.op = f->sums ? op_of_sums[any(r, 0, 8)]
+                                     : op[any(r, 0, (int64_t)(sizeof op / sizeof *op) - 1)],
+                       .n_in = 1};
     p->n_out = 1;
-    p->in[0] = chance(r, 60) ? f->n_tensor - 1 : (int)any(r, 0, f->n_tensor - 1);
+    int all[MAX_TENSOR];
+    for (int t = 0; t < f->n_tensor; t++)
+        all[t] = t;
+    p->in[0] = chance(r, 40) ? f->n_tensor - 1 : pick_tensor(r, f, all, f->n_tensor);
     const int64_t *x = f->was[p->in[0]];
     if (is_window(p)) {
         random_window(r, p, x[C]);
+        if (f->sums && p->op == OP_CONV && chance(r, 90)) /* what fits together in the end */
+            p->kernel[0] = p->kernel[1] = p->stride[0] = p->stride[1] = p->dilation = 1;
+        if (f->sums && p->kernel[0] == 1)
+            memset(p->pad, 0, sizeof p->pad);
     } else if (p->op == OP_ADD || p->op == OP_MUL || p->op == OP_CONCAT) {
         p->beside_const = p->op != OP_CONCAT && chance(r, 20);
         if (p->op == OP_CONCAT && chance(r, 10))
@@ -394,32 +451,30 @@ static bool add_part(struct fragment *f, const struct part *p)
     return true;
 }
 
-static void random_fragment(struct rng *r, struct fragment *f)
+static void random_fragment(struct rng *r, const struct measure *m, struct fragment *f)
 {
     memset(f, 0, sizeof *f);
+    f->m = *m;
+    f->sums = chance(r, 40);
     int64_t h = any(r, 1, 20), w = chance(r, 70) ? h : any(r, 1, 20);
     f->n_in = chance(r, 75) ? 1 : 2;
     for (int i = 0; i < f->n_in; i++) {
         f->part[f->n_part++] = (struct part){.op = OP_INPUT, .n_out = 1, .out = f->n_tensor};
         memcpy(f->was[f->n_tensor++], (int64_t[]){any_width(r), h, w}, sizeof *f->was);
     }
-    int goal = f->n_in + (int)any(r, 1, 10);
-    for (int tries = 0; tries < 60 && f->n_part < goal; tries++) {
+    int goal = f->n_in + (int)any(r, m->parts > 12 ? m->parts / 2 : 1, m->parts);
+    for (int tries = 0; tries < 6 * m->parts && f->n_part < goal; tries++) {
         struct part p;
         if (!random_part(r, f, &p) || f->n_tensor + p.n_out > MAX_TENSOR)
             continue;
         if ((is_free(&p) || is_sized(&p)) &&
-            count_parts(f, is_free) + count_parts(f, is_sized) >= MAX_FREE)
+            count_parts(f, is_free) + count_parts(f, is_sized) >= m->free)
             continue;
-        if (!is_window(&p) || count_parts(f, is_window) < MAX_WINDOWS)
+        if (!is_window(&p) || count_parts(f, is_window) < m->windows)
             add_part(f, &p);
     }
     for (int t = 0; t < f->n_tensor; t++) {
-        bool used = false;
-        for (int i = 0; i < f->n_part; i++)
-            for (int k = 0; k < f->part[i].n_in; k++)
-                used |= f->part[i].in[k] == t;
-        if (!used || chance(r, 3))
+        if (!is_used(f, t) || chance(r, 3))
             f->output[f->n_out++] = t;
     }
 }
@@ -449,7 +504,7 @@ static void random_boundary(struct rng *r, struct fragment *f)
             if (is_free(p) && chance(r, 50))
                 pick[i].cout = p->group * any(r, 1, 12 / p->group);
             for (int a = 0; a < 2 && is_window(p); a++)
-                if (chance(r, 40))
+                if (chance(r, f->m.stride_changes))
                     pick[i].stride[a] = (int64_t)1 << any(r, 0, 2);
             int64_t move = is_sized(p) ? any(r, -2, 2) : 0;
             if (move && p->piece[0] + move > 0 && p->piece[1] - move > 0) {
@@ -469,6 +524,70 @@ static void random_boundary(struct rng *r, struct fragment *f)
         int64_t *need = &f->need_out[any(r, 0, f->n_out - 1)][any(r, C, W)];
         *need = chance(r, 50) ? any(r, 1, 12) : *need + (*need > 1 && chance(r, 50) ? -1 : 1);
     }
+}
+
+/* ---- random options ---- */
+
+static int any_part(struct rng *r, const struct fragment *f)
+{
+    return (int)any(r, chance(r, 10) ? 0 : f->n_in, f->n_part - 1);
+}
+
+static void random_wishes(struct rng *r, struct fragment *f)
+{
+    struct wishes *w = &f->ask;
+    memset(w, 0, sizeof *w);
+    for (int n = chance(r, 30) ? (int)any(r, 1, 2) : 0; w->n_pin < n;) {
+        int part = any_part(r, f);
+        int64_t was = f->was[f->part[part].out][C], c = chance(r, 60) ? was : any(r, 1, 16);
+        w->pin[w->n_pin++] = (struct wish){part, c, c};
+    }
+    for (int n = chance(r, 50) ? (int)any(r, 1, 3) : 0; w->n_bound < n;) {
+        int part = any_part(r, f);
+        int64_t was = f->was[f->part[part].out][C], lo = chance(r, 50) ? 1 : any(r, 1, was + 4);
+        w->bound[w->n_bound++] = (struct wish){part, lo, lo + any(r, 0, chance(r, 50) ? 4 : 24)};
+    }
+    for (int n = chance(r, 40) ? (int)any(r, 1, 3) : 0; w->n_prefer < n;) {
+        int64_t c = chance(r, 40) ? 8 * any(r, 1, 3) : any(r, 1, 24);
+        w->prefer[w->n_prefer++] = (struct wish){any_part(r, f), c, c};
+    }
+    w->multiple = chance(r, 40) ? any(r, 1, 8) : chance(r, 10) ? 16 : 0;
+}
+
+/* The repair of f as a call of mend knows it. */
+struct request {
+    struct ttype in[2], out[MAX_TENSOR];
+    struct mend_pin pin[MAX_WISH], prefer[MAX_WISH];
+    struct mend_bound bound[MAX_WISH];
+    struct mend_opts opts;
+};
+
+static void make_request(const struct fragment *f, const struct graph *g, struct request *q)
+{
+    int32_t id[MAX_PART];
+    *q = (struct request){.opts = {.time_limit_s = 20}};
+    for (int i = 0; i < f->n_part; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "p%d", i);
+        id[i] = graph_find(g, name);
+    }
+    for (int i = 0; i < f->n_in; i++)
+        q->in[i] = ttype_nchw(1, f->need_in[i][C], f->need_in[i][H], f->need_in[i][W]);
+    for (int i = 0; i < f->n_out; i++)
+        q->out[i] = ttype_nchw(1, f->need_out[i][C], f->need_out[i][H], f->need_out[i][W]);
+    const struct wishes *w = &f->ask;
+    for (int i = 0; i < MAX_WISH; i++) {
+        q->pin[i] = (struct mend_pin){id[w->pin[i].part], w->pin[i].lo};
+        q->prefer[i] = (struct mend_pin){id[w->prefer[i].part], w->prefer[i].lo};
+        q->bound[i] = (struct mend_bound){id[w->bound[i].part], w->bound[i].lo, w->bound[i].hi};
+    }
+    q->opts.pin = q->pin;
+    q->opts.n_pin = w->n_pin;
+    q->opts.bound = q->bound;
+    q->opts.n_bound = w->n_bound;
+    q->opts.prefer = q->prefer;
+    q->opts.n_prefer = w->n_prefer;
+    q->opts.multiple = (int)w->multiple;
 }
 
 #endif
