@@ -160,6 +160,27 @@ static enum solved solve_part(struct chan *c, const int *part, int id, const str
     return st;
 }
 
+/* A width by itself, without the walks over all classes that a part of several needs. */
+static bool place_single(struct chan_class *k)
+{
+    k->used = k->soft;
+    k->size = nearest(k);
+    if (!k->size) {
+        k->used = k->mult;
+        k->size = nearest(k);
+    }
+    return k->size != 0;
+}
+
+static bool *mark_in_rows(const struct chan *c)
+{
+    bool *mark = x_calloc((size_t)c->n_cls + 1, sizeof *mark);
+    for (size_t i = 0; i < c->row.n; i++)
+        for (size_t t = 0; t < c->row.at[i].term.n; t++)
+            mark[c->row.at[i].term.at[t].v] = true;
+    return mark;
+}
+
 enum solved chan_place(struct chan *c, const int *part, int id, const struct limits *lim)
 {
     enum solved st = limits_check(lim);
@@ -178,15 +199,17 @@ double chan_cost(const struct chan *c)
 enum solved chan_solve(struct chan *c, const struct limits *lim, double *cost, char *reason)
 {
     int *part = chan_parts(c);
+    bool *in_rows = mark_in_rows(c);
     enum solved st = SOLVED;
     for (int i = 0; i < c->n_cls && st == SOLVED; i++) {
         if (c->at[i].known || part[i] != i)
             continue;
         st = limits_check(lim);
-        if (st == SOLVED)
+        if (st == SOLVED && (in_rows[i] || !place_single(&c->at[i])))
             st = solve_part(c, part, i, lim, reason);
     }
     *cost = st == SOLVED ? chan_cost(c) : 0;
+    free(in_rows);
     free(part);
     return st;
 }
