@@ -320,7 +320,10 @@ static void session_line(struct ui *ui, const char *line)
     if (session_selected(s) >= 0 && session_selected(s) != selected) {
         ui_pop_to(ui, VIEW_SEGMENTS);
         ui_push(ui, VIEW_CANDIDATES);
-    }
+    } else if (shown && !session_previewed(s) && ui_has_view(ui, VIEW_REPAIR))
+        ui_pop_to(ui, ui_has_view(ui, VIEW_CANDIDATES) ? VIEW_CANDIDATES : VIEW_SEGMENTS);
+    else if (ui_top(ui) == VIEW_CANDIDATES) /* its rows may be looked for anew */
+        ui_pop_to(ui, VIEW_CANDIDATES);
     bool new_view = session_previewed(s) && session_previewed(s) != shown;
     if (new_view && !ui_has_view(ui, VIEW_REPAIR))
         ui_push(ui, VIEW_REPAIR);

@@ -376,6 +376,17 @@ void screen_putf(int y, int x, int w, int style, const char *fmt, ...)
     screen_put(y, x, w, style, buf);
 }
 
+void screen_wrap(struct rect r, int style, const char *text)
+{
+    for (int y = 0; y < r.h; y++) {
+        size_t skip = 0, n = text_line(text, r.w, theme_ascii(), &skip);
+        char *line = y + 1 < r.h ? x_strndup(text, n) : x_strdup(text);
+        screen_put(r.y + y, r.x, r.w, style, line);
+        free(line);
+        text += n + skip;
+    }
+}
+
 void screen_glyph(int y, int x, int style, enum glyph g)
 {
     screen_add(y, x, 2, style, theme_glyph(g));

@@ -52,6 +52,8 @@ void screen_cursor(int y, int x);
 void screen_put(int y, int x, int w, int style, const char *text);
 void screen_putf(int y, int x, int w, int style, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+/* Breaks the text into the rectangle's lines; what is left of it ends with an ellipsis. Fills. */
+void screen_wrap(struct rect r, int style, const char *text);
 /* As screen_put, flush right. */
 void screen_put_right(int y, int x, int w, int style, const char *text);
 /* Writes and returns the cells used; does not fill. */

@@ -146,6 +146,39 @@ void text_clean(char *out, size_t size, const char *s)
     out[k] = 0;
 }
 
+size_t text_line(const char *s, int cols, bool ascii, size_t *skip)
+{
+    size_t n = 0, cut = 0;
+    int used = 0;
+    while (s[n]) {
+        char one[8];
+        size_t k = text_next(s + n);
+        snprintf(one, sizeof one, "%.*s", (int)k, s + n);
+        used += text_width(one, ascii);
+        if (s[n] == ' ')
+            cut = n;
+        if (used > cols)
+            break;
+        n += k;
+    }
+    if (s[n] && cut)
+        n = cut;
+    else if (s[n] && n == 0) /* not even one character fits */
+        n = text_next(s);
+    *skip = s[n] == ' ';
+    return n;
+}
+
+int text_lines(const char *s, int cols, bool ascii)
+{
+    int lines = 0;
+    for (size_t skip; *s; lines++) {
+        s += text_line(s, cols, ascii, &skip);
+        s += skip;
+    }
+    return lines;
+}
+
 bool text_has(const char *s, const char *part)
 {
     return strcasestr(s, part) != NULL;

@@ -22,6 +22,11 @@ size_t text_next(const char *s);
 size_t text_prev(const char *s, size_t at);
 /* Encodes a code point; returns the bytes written (at most 4). */
 size_t text_encode(unsigned cp, char *out);
+/* Bytes of `s` that a line of `cols` cells holds, up to a space where there is one, and so many
+ * more in *skip that the next line leaves out. */
+size_t text_line(const char *s, int cols, bool ascii, size_t *skip);
+/* Lines that the text takes; 0 for "". */
+int text_lines(const char *s, int cols, bool ascii);
 /* Case-insensitive (ASCII) search. */
 bool text_has(const char *s, const char *part);
 

@@ -26,6 +26,7 @@ static const struct look looks[STYLE_COUNT] = {
     [STYLE_GOOD] = {71, -1, COLOR_GREEN, -1, 0, 0, 0},
     [STYLE_BAD] = {167, -1, COLOR_RED, -1, 0, 0, A_BOLD},
     [STYLE_WARN] = {172, -1, COLOR_YELLOW, -1, 0, 0, 0},
+    [STYLE_MOVED] = {222, -1, COLOR_YELLOW, -1, A_BOLD, A_BOLD, A_BOLD},
     [STYLE_ERROR] = {231, 124, COLOR_WHITE, COLOR_RED, A_BOLD, A_BOLD, A_REVERSE | A_BOLD},
     [STYLE_EDGE] = {244, -1, -1, -1, A_DIM, 0, 0},
     [STYLE_FOCUS] = {231, 60, COLOR_WHITE, COLOR_BLUE, A_BOLD, A_BOLD, A_REVERSE},

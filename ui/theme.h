@@ -16,9 +16,10 @@ enum style {
     STYLE_HEAD,     /* column titles */
     STYLE_SELECT,   /* the row under the cursor */
     STYLE_MATCH,
-    STYLE_GOOD, /* less cost, added */
-    STYLE_BAD,  /* more cost, removed, infeasible */
-    STYLE_WARN, /* changed, waiting */
+    STYLE_GOOD,  /* less cost, added */
+    STYLE_BAD,   /* more cost, removed, infeasible */
+    STYLE_WARN,  /* changed, waiting */
+    STYLE_MOVED, /* by the last keys */
     STYLE_ERROR,
     STYLE_EDGE,
     STYLE_FOCUS, /* a box under the cursor */

@@ -2,6 +2,7 @@
  *
  * It waits in poll() without a time-out on the terminal, the signal pipe and the session's pipe,
  * so that an idle workbench costs nothing; all heavy work is on the session's workers. */
+#include "ui/repair_words.h"
 #include "ui/ui_priv.h"
 
 #include <errno.h>
@@ -173,6 +174,11 @@ void ui_apply(struct ui *ui)
         ui_say(ui, "the repair is still being solved");
         return;
     }
+    const struct session_candidate *c = session_previewed(ui->session);
+    if (c && !c->accepted && *repair_refusal(c)) {
+        ui_say(ui, "%s", repair_refusal(c));
+        return;
+    }
     if (session_apply(ui->session, &err) != ST_OK) {
         ui_fail(ui, &err);
         return;
@@ -209,7 +215,8 @@ void ui_compare_preview(struct ui *ui)
 {
     const struct session_candidate *c = session_previewed(ui->session);
     if (!c || !c->result || !c->result->graph) {
-        ui_say(ui, "%s", c && c->reason[0] ? c->reason : "there is no result to compare with");
+        const char *why = repair_refusal(c);
+        ui_say(ui, "%s", *why ? why : "there is no result to compare with");
         return;
     }
     char a[64], b[64];

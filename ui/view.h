@@ -70,6 +70,9 @@ void ui_open_model(struct ui *ui, const char *spec);
 void ui_edited(struct ui *ui);
 /* Applies the preview and goes back to the segments. */
 void ui_apply(struct ui *ui);
+/* ACTION_GROW, _ADAPT, _MULTIPLE: the value given, or the next one; back to the candidates, which
+ * are looked for anew. */
+void ui_set_repair(struct ui *ui, enum action a, const char *arg);
 /* Names of models opened before, newest first (file_xdg STATE recent); at most n. */
 int ui_recent(struct ui *ui, const char **out, int n);
 

@@ -1,5 +1,6 @@
 /* What could replace the selected segment. The table fills while workers deliver; refused ones,
  * with the reason, are a table of their own behind Tab. */
+#include "ui/repair_words.h"
 #include "ui/view.h"
 
 #include "base/hash.h"
@@ -32,7 +33,7 @@ enum {
 
 static const struct list_column columns[] = {
     [COL_RANK] = {"rank", 4, .right = true},
-    [COL_ID] = {"id", 5},
+    [COL_ID] = {"id", 6},
     [COL_OPS] = {"operators", 12, .flex = true},
     [COL_FLOPS] = {"+FLOPs", 9, .right = true},
     [COL_SHARE] = {"+%", 7, .right = true, .prio = 3},
@@ -45,7 +46,7 @@ static const struct list_column columns[] = {
 enum { REF_ID, REF_OPS, REF_WHY };
 
 static const struct list_column refused_columns[] = {
-    [REF_ID] = {"id", 5},
+    [REF_ID] = {"id", 6},
     [REF_OPS] = {"operators", 20, .flex = true},
     [REF_WHY] = {"why not", 24, .flex = true},
 };
@@ -96,7 +97,7 @@ static void fit_cell(void *ctx, int row, int col, char *buf, size_t size)
         text_delta((double)c->delta_params, buf, size);
         break;
     case COL_REPAIR:
-        snprintf(buf, size, "%s", mend_result_name(c->result->status));
+        repair_brief(c->result, buf, size);
         break;
     case COL_CHANGES:
         snprintf(buf, size, "%d", c->result->plan.n_change);
@@ -146,7 +147,7 @@ static int fit_style(void *ctx, int row, int col)
     if (col == COL_FLOPS || col == COL_SHARE || col == COL_PARAMS)
         return d < 0 ? STYLE_GOOD : d > 0 ? STYLE_BAD : STYLE_DIM;
     if (col == COL_REPAIR)
-        return c->result->status == MEND_REPAIRED ? STYLE_WARN : STYLE_DIM;
+        return c->result->status == MEND_UNCHANGED ? STYLE_DIM : STYLE_WARN;
     return col == COL_OPS ? STYLE_TEXT : STYLE_DIM;
 }
 
@@ -223,8 +224,12 @@ static void draw_head(struct candidates *v, struct rect r)
         snprintf(line + n, sizeof line - n, "; asking the database ...");
     else if (done < total)
         snprintf(line + n, sizeof line - n, "; %d of %d tried ...", done, total);
-    screen_putf(r.y + 1, 1, r.w - 2, STYLE_DIM, "%s%s", line,
+    char how[128];
+    repair_settings(session_repair(s), how, sizeof how);
+    int w = text_width(how, theme_ascii());
+    screen_putf(r.y + 1, 1, r.w - 3 - w, STYLE_DIM, "%s%s", line,
                 v->show_refused ? "; these are the refused" : "");
+    screen_put_right(r.y + 1, r.w - 1 - w, w, STYLE_WARN, how);
     v->fit.empty = !seg->ok                    ? seg->why
                    : total < 0 || done < total ? "looking for candidates ..."
                    : session_n_refused(s)
@@ -233,16 +238,20 @@ static void draw_head(struct candidates *v, struct rect r)
     v->refused.empty = "none was refused";
 }
 
-static void add_changes(const struct candidate *c, const struct graph *fragment, struct str *out)
+/* First what is done outside, then the changes within; those of adapters go without saying. */
+static void add_changes(const struct candidates *v, const struct session_candidate *c,
+                        struct str *out)
 {
-    const struct mend_plan *p = &c->plan;
+    const struct mend_plan *p = &c->result->plan;
+    repair_add_reach(session_graph(ui_session(v->ui)), c->result, out);
     for (int i = 0; i < p->n_change; i++) {
-        const struct node *n = graph_node(fragment, p->change[i].node);
-        str_addf(out, "%s%s %s %lld %s %lld", i ? "; " : "", n ? node_label(n) : "?",
-                 mend_what_name(p->change[i].what), (long long)p->change[i].before,
-                 theme_glyph(GLYPH_TO), (long long)p->change[i].after);
+        const struct node *n = graph_node(c->fragment, p->change[i].node);
+        if (n)
+            str_addf(out, "%s%s %s %lld %s %lld", out->n ? "; " : "", node_label(n),
+                     mend_what_name(p->change[i].what), (long long)p->change[i].before,
+                     theme_glyph(GLYPH_TO), (long long)p->change[i].after);
     }
-    if (p->n_change == 0)
+    if (out->n == 0)
         str_add(out, "fits as it is");
 }
 
@@ -280,7 +289,7 @@ static void draw_detail(struct candidates *v, struct rect r)
     screen_put(r.y + 2, r.x + 1, r.w - 1, STYLE_DIM, str_text(&line));
     str_clear(&line);
     if (c->accepted)
-        add_changes(c->result, c->fragment, &line);
+        add_changes(v, c, &line);
     else
         str_add(&line, c->reason);
     screen_put(r.y + 3, r.x + 1, r.w - 1, c->accepted ? STYLE_DIM : STYLE_BAD, str_text(&line));
@@ -346,8 +355,7 @@ static void candidates_draw(struct ui *ui, void *self, struct rect r)
         draw_detail(v, (struct rect){r.y + r.h - detail, r.x, detail, r.w});
 }
 
-/* Makes the row under the cursor the preview. A refused one is worked out again, so that its
- * repair can be looked at. */
+/* Makes the row under the cursor the preview. */
 static bool preview(struct candidates *v)
 {
     struct session *s = ui_session(v->ui);
@@ -358,17 +366,23 @@ static bool preview(struct candidates *v)
         ui_say(v->ui, "no candidate is selected");
         return false;
     }
-    if (v->show_refused) {
-        char id[24];
-        snprintf(id, sizeof id, "%s", session_refused(s, row)->id);
-        st = session_try(s, session_selected(s), id, NULL, 0, &err);
-        if (st == ST_NO && session_previewed(s))
-            st = ST_OK;
-    } else
+    if (v->show_refused)
+        st = session_preview_refused(s, row, &err);
+    else
         st = session_preview(s, row, &err);
     if (st != ST_OK)
         ui_fail(v->ui, &err);
     return st == ST_OK;
+}
+
+/* A refused one can be looked at, no more. */
+static bool is_refused(struct candidates *v)
+{
+    int row = list_row(&v->refused);
+    if (!v->show_refused || row < 0)
+        return false;
+    ui_say(v->ui, "%s", repair_refusal(session_refused(ui_session(v->ui), row)));
+    return true;
 }
 
 static void reject(struct candidates *v)
@@ -390,22 +404,26 @@ static void reject(struct candidates *v)
 static bool candidates_action(struct ui *ui, void *self, enum action a, const char *arg)
 {
     struct candidates *v = self;
-    (void)arg;
     switch (a) {
     case ACTION_ENTER:
         if (preview(v))
             ui_push(ui, VIEW_REPAIR);
         return true;
     case ACTION_COMPARE:
-        if (preview(v))
+        if (!is_refused(v) && preview(v))
             ui_compare_preview(ui);
         return true;
     case ACTION_APPLY:
-        if (preview(v))
+        if (!is_refused(v) && preview(v))
             ui_apply(ui);
         return true;
     case ACTION_REJECT:
         reject(v);
+        return true;
+    case ACTION_GROW:
+    case ACTION_ADAPT:
+    case ACTION_MULTIPLE:
+        ui_set_repair(ui, a, arg);
         return true;
     case ACTION_TOGGLE:
         v->show_refused = !v->show_refused;

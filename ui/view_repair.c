@@ -1,31 +1,29 @@
-/* The shape repair of one candidate: what each node was, what the solver made of it, the widths the
- * user pins. A pin is solved on a worker; until then the result before it is shown. */
+/* The shape repair of one candidate: its table and drawing, and the widths the user pins. A number
+ * is solved by a worker while it is typed; one that cannot be is refused with the conflict, and the
+ * last repair that was found stays on the screen until the number is changed or given up. */
+#include "ui/repair_rows.h"
+#include "ui/repair_words.h"
 #include "ui/view.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { STEP = 8, WIDE = 124, LIST_MIN = 84 };
+enum { STEP = 8, WIDE = 124, LIST_MIN = 84, HEAD = 2, REACH_LINES = 3, DIGITS = 5 };
 
 struct repair {
     struct ui *ui;
     struct list list;
+    struct repair_rows rows;
     struct canvas canvas;
     bool drawing;
     uint64_t asked, want; /* keys of the drawing */
     int segment;          /* selected when the view was opened */
-    int n_row;
-    int32_t *row;        /* ids of the fragment's nodes, in topological order */
-    struct graph *graph; /* the fragment they belong to; referenced */
-};
-
-enum { COL_NODE, COL_OP, COL_CHANNELS, COL_STRIDE, COL_SHAPE, COL_PIN };
-
-static const struct list_column columns[] = {
-    [COL_NODE] = {"node", 14, .flex = true},   [COL_OP] = {"operator", 14},
-    [COL_CHANNELS] = {"channels", 13},         [COL_STRIDE] = {"stride", 8},
-    [COL_SHAPE] = {"shape", 15, .flex = true}, [COL_PIN] = {"pin", 5, .right = true},
+    struct str reach;     /* what the repair in the table does outside the segment */
+    /* While a number is typed (rows.edited): */
+    int64_t old_pin;
+    bool fresh;     /* it came from + or -; a digit begins anew */
+    bool accepting; /* Enter came before the answer */
+    bool restoring; /* the number was given up; the repair before it is on its way */
 };
 
 static const struct session_candidate *shown(const struct repair *v)
@@ -33,192 +31,61 @@ static const struct session_candidate *shown(const struct repair *v)
     return session_previewed(ui_session(v->ui));
 }
 
-/* The repaired fragment, NULL while there is none. */
-static const struct graph *repaired(const struct repair *v)
+static bool editing(const struct repair *v)
+{
+    return v->rows.edited >= 0;
+}
+
+static bool refused(const struct repair *v)
 {
     const struct session_candidate *c = shown(v);
-    return c && c->result ? c->result->plan.fragment : NULL;
+    return c && c->result && !c->accepted && !session_preview_busy(ui_session(v->ui));
 }
 
-static const struct ttype *out_type(const struct graph *g, int32_t id)
+static int32_t node_here(const struct repair *v)
 {
-    const struct node *n = g && id < graph_n_slots(g) ? graph_node(g, id) : NULL;
-    if (!n)
-        return NULL;
-    if (n->op == OP_OUTPUT && n->n_in > 0)
-        return graph_input_type(g, n, 0);
-    return n->n_out > 0 ? &n->out[0].type : NULL;
+    int row = list_row(&v->list);
+    return row < 0 ? -1 : v->rows.row[row];
 }
 
-/* 0 when it has no channels that are known. */
-static int64_t channels(const struct graph *g, int32_t id)
+static const struct graph *drawn(const struct repair *v)
 {
-    const struct ttype *t = out_type(g, id);
-    return t && t->rank >= 2 && t->dim[1] > 0 ? t->dim[1] : 0;
+    return v->rows.after ? v->rows.after : v->rows.before;
 }
-
-static bool strides(const struct graph *g, int32_t id, int64_t s[2])
-{
-    struct window w;
-    const struct node *n = g && id < graph_n_slots(g) ? graph_node(g, id) : NULL;
-    if (!n || !node_window(n, &w))
-        return false;
-    s[0] = w.stride[0];
-    s[1] = w.stride[1];
-    return true;
-}
-
-static int64_t pin_of(const struct repair *v, int32_t id)
-{
-    int n;
-    const struct mend_pin *p = session_pins(ui_session(v->ui), &n);
-    for (int i = 0; i < n; i++)
-        if (p[i].node == id)
-            return p[i].channels;
-    return 0;
-}
-
-static int rows(void *ctx)
-{
-    struct repair *v = ctx;
-    return v->n_row;
-}
-
-static void stride_text(const int64_t s[2], char *buf, size_t size)
-{
-    if (s[0] == s[1])
-        snprintf(buf, size, "%lld", (long long)s[0]);
-    else
-        snprintf(buf, size, "%lldx%lld", (long long)s[0], (long long)s[1]);
-}
-
-static void stride_cell(const struct repair *v, int32_t id, char *buf, size_t size)
-{
-    int64_t a[2], b[2];
-    char x[24], y[24];
-    if (!strides(v->graph, id, a))
-        return;
-    stride_text(a, x, sizeof x);
-    if (strides(repaired(v), id, b) && (a[0] != b[0] || a[1] != b[1])) {
-        stride_text(b, y, sizeof y);
-        snprintf(buf, size, "%s %s %s", x, theme_glyph(GLYPH_TO), y);
-    } else
-        snprintf(buf, size, "%s", x);
-}
-
-static void op_cell(const struct node *n, char *buf, size_t size)
-{
-    struct window w;
-    if (node_window(n, &w))
-        snprintf(buf, size, "%s%s %lldx%lld", node_is_depthwise(n) ? "dw" : "", node_op_type(n),
-                 (long long)w.kernel[0], (long long)w.kernel[1]);
-    else
-        text_ops(buf, size, node_op_type(n));
-}
-
-static void cell(void *ctx, int row, int col, char *buf, size_t size)
-{
-    struct repair *v = ctx;
-    int32_t id = v->row[row];
-    const struct node *n = graph_node(v->graph, id);
-    int64_t was = channels(v->graph, id), now = channels(repaired(v), id);
-    switch (col) {
-    case COL_NODE:
-        snprintf(buf, size, "%s", node_label(n));
-        break;
-    case COL_OP:
-        op_cell(n, buf, size);
-        break;
-    case COL_CHANNELS:
-        if (was && now && was != now)
-            snprintf(buf, size, "%lld %s %lld", (long long)was, theme_glyph(GLYPH_TO),
-                     (long long)now);
-        else if (was)
-            snprintf(buf, size, "%lld", (long long)was);
-        break;
-    case COL_STRIDE:
-        stride_cell(v, id, buf, size);
-        break;
-    case COL_SHAPE: {
-        const struct ttype *t = out_type(repaired(v) ? repaired(v) : v->graph, id);
-        if (t)
-            ttype_text(t, buf, size);
-        break;
-    }
-    default:
-        if (pin_of(v, id))
-            snprintf(buf, size, "%lld", (long long)pin_of(v, id));
-    }
-}
-
-static bool number(void *ctx, int row, int col, double *out)
-{
-    struct repair *v = ctx;
-    int32_t id = v->row[row];
-    if (col == COL_CHANNELS)
-        *out = (double)channels(repaired(v) ? repaired(v) : v->graph, id);
-    else if (col == COL_PIN)
-        *out = (double)pin_of(v, id);
-    else
-        return false;
-    return *out > 0;
-}
-
-static bool changed_node(const struct repair *v, int32_t id)
-{
-    int64_t a[2], b[2];
-    const struct graph *r = repaired(v);
-    if (!r)
-        return false;
-    if (channels(v->graph, id) != channels(r, id))
-        return true;
-    return strides(v->graph, id, a) && strides(r, id, b) && (a[0] != b[0] || a[1] != b[1]);
-}
-
-static int style(void *ctx, int row, int col)
-{
-    struct repair *v = ctx;
-    int32_t id = v->row[row];
-    const struct node *n = graph_node(v->graph, id);
-    int64_t a[2], b[2];
-    if (col == COL_PIN)
-        return STYLE_BOLD;
-    if (n->op == OP_INPUT || n->op == OP_OUTPUT)
-        return STYLE_DIM;
-    if (repaired(v) &&
-        ((col == COL_CHANNELS && channels(v->graph, id) != channels(repaired(v), id)) ||
-         (col == COL_STRIDE && strides(v->graph, id, a) && strides(repaired(v), id, b) &&
-          (a[0] != b[0] || a[1] != b[1]))))
-        return STYLE_WARN;
-    return col == COL_SHAPE ? STYLE_DIM : STYLE_TEXT;
-}
-
-static const struct list_source source = {rows, cell, number, style, NULL};
 
 /* ---- following the session ---- */
 
-static void forget(struct repair *v)
+static void say_refused(struct repair *v)
 {
-    graph_unref(v->graph);
-    v->graph = NULL;
-    free(v->row);
-    v->row = NULL;
-    v->n_row = 0;
+    ui_say(v->ui, "%s is refused; another number, or Esc to restore", v->rows.typed);
+}
+
+static void stop_editing(struct repair *v)
+{
+    v->rows.edited = -1;
+    v->accepting = false;
 }
 
 static void gather(struct repair *v)
 {
-    const struct session_candidate *c = shown(v);
-    if (c && c->fragment != v->graph) {
-        forget(v);
-        v->graph = graph_ref(c->fragment);
-        v->n_row = graph_n_nodes(v->graph);
-        v->row = x_memdup(graph_topo(v->graph), (size_t)v->n_row * sizeof *v->row);
-    } else if (!c)
-        forget(v);
-    const struct graph *g = repaired(v) ? repaired(v) : v->graph;
-    v->want = g ? graph_hash(g) * 2 + 1 : 0;
+    struct session *s = ui_session(v->ui);
+    if (repair_rows_take(&v->rows, editing(v) || v->restoring)) {
+        str_clear(&v->reach);
+        if (shown(v)->result)
+            repair_add_reach(session_graph(s), shown(v)->result, &v->reach);
+    }
+    v->restoring &= session_preview_busy(s);
+    if (!v->rows.before)
+        stop_editing(v);
+    v->want = drawn(v) ? graph_hash(drawn(v)) * 2 + 1 : 0;
     list_refresh(&v->list);
+    if (v->accepting && !session_preview_busy(s)) {
+        v->accepting = false;
+        if (refused(v))
+            say_refused(v);
+        else
+            stop_editing(v);
+    }
 }
 
 static enum status repair_open(struct ui *ui, void *self, struct err *err)
@@ -228,7 +95,8 @@ static enum status repair_open(struct ui *ui, void *self, struct err *err)
     if (!session_previewed(ui_session(ui)))
         return err_set(err, ST_USAGE, "no candidate is shown");
     v->segment = session_selected(ui_session(ui));
-    list_init(&v->list, columns, sizeof columns / sizeof *columns, &source, v);
+    repair_rows_init(&v->rows, ui_session(ui));
+    list_init(&v->list, repair_columns, repair_n_columns, &repair_source, &v->rows);
     gather(v);
     return ST_OK;
 }
@@ -238,37 +106,39 @@ static enum status repair_open(struct ui *ui, void *self, struct err *err)
 static int box_style(void *ctx, int32_t id)
 {
     struct repair *v = ctx;
-    int row = list_row(&v->list);
-    if (row >= 0 && v->row[row] == id)
+    char mark = repair_mark(&v->rows, id);
+    if (node_here(v) == id)
         return STYLE_FOCUS;
-    if (pin_of(v, id))
+    if (mark == '!' || mark == '*')
+        return mark == '!' ? STYLE_BAD : STYLE_MOVED;
+    if (repair_pin(&v->rows, id))
         return STYLE_BOLD;
-    return changed_node(v, id) ? STYLE_WARN : STYLE_TEXT;
+    return repair_node_changed(&v->rows, id) ? STYLE_WARN : STYLE_TEXT;
 }
 
 static char box_mark(void *ctx, int32_t id)
 {
     struct repair *v = ctx;
-    return pin_of(v, id) ? '!' : changed_node(v, id) ? '~' : 0;
+    char mark = repair_mark(&v->rows, id);
+    if (mark)
+        return mark;
+    return repair_pin(&v->rows, id) ? '=' : repair_node_changed(&v->rows, id) ? '~' : 0;
 }
 
 static bool box_member(void *ctx, int32_t id)
 {
-    struct repair *v = ctx;
-    int row = list_row(&v->list);
-    return row >= 0 && v->row[row] == id;
+    return node_here(ctx) == id;
 }
 
 static void draw_graph(struct repair *v, struct rect r)
 {
     struct session *s = ui_session(v->ui);
-    const struct graph *g = repaired(v) ? repaired(v) : v->graph;
     uint64_t have = 0;
     const char *why = NULL;
-    if (!g)
+    if (!drawn(v))
         return;
     if (v->asked != v->want) {
-        session_request_layout(s, SESSION_LAYOUT_MAIN, g, NULL, v->want);
+        session_request_layout(s, SESSION_LAYOUT_MAIN, drawn(v), NULL, v->want);
         v->asked = v->want;
     }
     const struct dot_layout *l = session_layout(s, SESSION_LAYOUT_MAIN, &have, &why);
@@ -281,73 +151,89 @@ static void draw_graph(struct repair *v, struct rect r)
         screen_put(r.y, r.x + 1, r.w - 1, STYLE_DIM, "drawing ...");
 }
 
-/* A reason may be longer than a line: the rest goes below the table. */
-static int reason_lines(const struct repair *v, int w)
-{
-    const struct session_candidate *c = shown(v);
-    if (!c || c->accepted || !c->result || text_width(c->reason, theme_ascii()) + 16 < w)
-        return 0;
-    return text_width(c->reason, theme_ascii()) / (w > 2 ? w - 2 : 1) + 2;
-}
-
-static void draw_head(struct repair *v, struct rect r)
+/* What became of it, to stand under the title. Returns the style. */
+static int status_text(const struct repair *v, struct str *out)
 {
     const struct session_candidate *c = shown(v);
     char a[32], b[32];
-    if (!c) {
-        screen_put(r.y, 1, r.w - 1, STYLE_DIM, "no candidate is shown");
-        return;
+    if (!c->result) {
+        str_add(out, "waiting for the result ...");
+        return STYLE_DIM;
     }
-    char ops[256];
-    text_ops(ops, sizeof ops, c->ops);
-    screen_putf(r.y, 1, r.w - 1, STYLE_BOLD, "%s for segment %d  %s", c->id, v->segment, ops);
-    if (session_preview_busy(ui_session(v->ui)))
-        screen_put(r.y + 1, 1, r.w - 1, STYLE_WARN, "solving ...");
-    else if (!c->result)
-        screen_put(r.y + 1, 1, r.w - 1, STYLE_DIM, "waiting for the result ...");
-    else if (!c->accepted)
-        screen_putf(r.y + 1, 1, r.w - 1, STYLE_BAD, "%s: %s",
-                    c->result->status == MEND_TIMEOUT ? "no answer in time" : "does not fit",
-                    reason_lines(v, r.w) ? "see below" : c->reason);
-    else
-        screen_putf(r.y + 1, 1, r.w - 1, STYLE_GOOD,
-                    "%s, %d change%s, %.1f ms; %s FLOPs, %s params",
-                    mend_result_name(c->result->status), c->result->plan.n_change,
-                    c->result->plan.n_change == 1 ? "" : "s", c->result->ms,
-                    text_delta((double)c->delta_flops, a, sizeof a),
-                    text_delta((double)c->delta_params, b, sizeof b));
+    if (session_preview_busy(ui_session(v->ui))) {
+        str_add(out, "solving ...");
+        return STYLE_WARN;
+    }
+    if (!c->accepted) {
+        str_addf(out, "%s%s",
+                 c->result->graph                    ? ""
+                 : c->result->status == MEND_TIMEOUT ? "no answer in time: "
+                                                     : "does not fit: ",
+                 repair_refusal(c));
+        return STYLE_BAD;
+    }
+    const struct candidate *r = c->result;
+    str_addf(out, "%s, %d change%s", mend_result_name(r->status), r->plan.n_change,
+             r->plan.n_change == 1 ? "" : "s");
+    if (r->n_grown)
+        str_addf(out, ", %d outside", r->n_grown);
+    if (r->n_adapter)
+        str_addf(out, ", %d adapter%s", r->n_adapter, r->n_adapter == 1 ? "" : "s");
+    str_addf(out, ", %.1f ms; %s FLOPs, %s params", r->ms,
+             text_delta((double)c->delta_flops, a, sizeof a),
+             text_delta((double)c->delta_params, b, sizeof b));
+    return STYLE_GOOD;
 }
 
-static void draw_reason(const struct repair *v, struct rect r)
+/* The title, and at its right end what it must be read with. */
+static void draw_title(struct repair *v, struct rect r)
 {
-    const char *p = shown(v)->reason;
-    screen_hline(r.y, r.x, r.w, STYLE_EDGE);
-    for (int y = 1; y < r.h && *p; y++) {
-        char line[512];
-        size_t n = 0, cut = 0;
-        int cells = 0;
-        while (p[n] && cells < r.w - 2 && n < sizeof line - 8) {
-            n += text_next(p + n);
-            cells++;
-            if (p[n] == ' ' || !p[n])
-                cut = n;
-        }
-        if (cut == 0)
-            cut = n;
-        snprintf(line, sizeof line, "%.*s", (int)cut, p);
-        screen_put(r.y + y, r.x + 1, r.w - 1, STYLE_BAD, line);
-        p += cut;
-        p += *p == ' ';
+    const struct session_candidate *c = shown(v);
+    char ops[256], side[160];
+    text_ops(ops, sizeof ops, c->ops);
+    repair_settings(session_repair(ui_session(v->ui)), side, sizeof side);
+    if (refused(v) && v->rows.after)
+        snprintf(side, sizeof side, "%s", "shown: the last that fit");
+    int w = text_width(side, theme_ascii());
+    screen_putf(r.y, 1, r.w - w - 3, STYLE_BOLD, "%s for segment %d  %s", c->id, v->segment, ops);
+    screen_put_right(r.y, r.w - w - 1, w, STYLE_WARN, side);
+}
+
+/* Returns the lines used. A long reason takes as many as it needs, up to a third of the screen. */
+static int draw_head(struct repair *v, struct rect r)
+{
+    struct str text = {0};
+    if (!shown(v)) {
+        screen_put(r.y, 1, r.w - 1, STYLE_DIM, "no candidate is shown");
+        return 1;
     }
+    draw_title(v, r);
+    int style = status_text(v, &text);
+    int lines = text_lines(str_text(&text), r.w - 2, theme_ascii());
+    lines = lines > r.h / 3 ? r.h / 3 : lines;
+    lines = lines < HEAD ? HEAD : lines;
+    screen_wrap((struct rect){r.y + 1, 1, lines, r.w - 2}, style, str_text(&text));
+    str_done(&text);
+    return 1 + lines;
+}
+
+static int draw_reach(const struct repair *v, struct rect r)
+{
+    int n = text_lines(str_text(&v->reach), r.w - 2, theme_ascii());
+    n = n > REACH_LINES ? REACH_LINES : n;
+    if (n == 0 || r.h < 12)
+        return 0;
+    screen_hline(r.y + r.h - n - 1, r.x, r.w, STYLE_EDGE);
+    screen_wrap((struct rect){r.y + r.h - n, 1, n, r.w - 2}, STYLE_WARN, str_text(&v->reach));
+    return n + 1;
 }
 
 static void repair_draw(struct ui *ui, void *self, struct rect r)
 {
     struct repair *v = self;
     (void)ui;
-    draw_head(v, r);
-    int more = reason_lines(v, r.w);
-    struct rect body = {r.y + 3, r.x, r.h - 3 - more, r.w};
+    int head = draw_head(v, r), foot = draw_reach(v, r);
+    struct rect body = {r.y + head, r.x, r.h - head - foot, r.w};
     if (v->drawing)
         draw_graph(v, body);
     else if (r.w >= WIDE) {
@@ -357,44 +243,132 @@ static void repair_draw(struct ui *ui, void *self, struct rect r)
         draw_graph(v, (struct rect){body.y, body.x + left + 1, body.h, r.w - left - 1});
     } else
         list_draw(&v->list, body);
-    if (more)
-        draw_reason(v, (struct rect){r.y + r.h - more, r.x, more, r.w});
 }
 
 /* ---- pins ---- */
 
-static void pin(struct repair *v, int64_t n)
+static bool pin(struct repair *v, int32_t id, int64_t n)
 {
     struct err err = {0};
-    int row = list_row(&v->list);
-    if (row < 0)
-        return;
-    const struct node *node = graph_node(v->graph, v->row[row]);
-    if (n && (node->op == OP_INPUT || node->op == OP_OUTPUT))
-        ui_say(v->ui, "the width of an input or output is given by the network around it");
-    else if (session_repair_pin(ui_session(v->ui), v->row[row], n, &err) != ST_OK)
+    bool good = session_repair_pin(ui_session(v->ui), id, n, &err) == ST_OK;
+    if (!good)
         ui_fail(v->ui, &err);
-    else if (n)
-        ui_say(v->ui, "%s pinned to %lld channels", node_label(node), (long long)n);
     gather(v);
+    return good;
+}
+
+/* Says so when the node under the cursor cannot have a pin. */
+static bool can_pin(struct repair *v)
+{
+    int32_t id = node_here(v);
+    const struct node *n = repair_node(&v->rows, id);
+    const char *why = !n ? "no node is selected"
+                      : repair_adapter(&v->rows, id)
+                          ? "the width of an adapter follows from what it joins"
+                      : n->op == OP_INPUT || n->op == OP_OUTPUT
+                          ? "the width of an input or output is given by the network around it"
+                      : !repair_width(&v->rows, id) ? "this node has no channels"
+                                                    : NULL;
+    if (why)
+        ui_say(v->ui, "%s", why);
+    return !why;
+}
+
+static void say_edit(struct repair *v)
+{
+    const struct node *n = repair_node(&v->rows, v->rows.edited);
+    char old[48] = "no pin";
+    if (v->old_pin)
+        snprintf(old, sizeof old, "pin %lld", (long long)v->old_pin);
+    ui_say(v->ui, "%s to %s channels: Enter accepts, Esc restores (%s)", node_label(n),
+           v->rows.typed[0] ? v->rows.typed : "...", old);
+}
+
+static void restore(struct repair *v)
+{
+    int32_t id = v->rows.edited;
+    const char *name = node_label(repair_node(&v->rows, id));
+    char label[128];
+    text_clean(label, sizeof label, name);
+    stop_editing(v);
+    v->restoring = true;
+    pin(v, id, v->old_pin);
+    ui_say(v->ui, v->old_pin ? "%s has its pin of %lld again" : "%s has no pin again", label,
+           (long long)v->old_pin);
+}
+
+/* Enter: a number that cannot be stays where it is, with the reason above. */
+static void accept(struct repair *v)
+{
+    const struct node *n = repair_node(&v->rows, v->rows.edited);
+    if (!v->rows.typed[0])
+        restore(v);
+    else if (refused(v))
+        say_refused(v);
+    else {
+        ui_say(v->ui, "%s pinned to %s channels", node_label(n), v->rows.typed);
+        v->accepting = session_preview_busy(ui_session(v->ui));
+        if (!v->accepting)
+            stop_editing(v);
+    }
+}
+
+/* Some other key: the number is kept if it may be. */
+static void settle(struct repair *v)
+{
+    if (!editing(v))
+        return;
+    if (refused(v) || !v->rows.typed[0])
+        restore(v);
+    else
+        stop_editing(v);
+}
+
+static void begin(struct repair *v)
+{
+    int32_t id = node_here(v);
+    if (v->rows.edited == id)
+        return;
+    settle(v);
+    v->old_pin = repair_pin(&v->rows, id);
+    repair_rows_rebase(&v->rows);
+    v->rows.edited = id;
+    v->rows.typed[0] = 0;
+}
+
+/* Solves with what is typed now. */
+static void retry(struct repair *v)
+{
+    int64_t n = v->old_pin;
+    v->accepting = false;
+    if (v->rows.typed[0])
+        str_to_i64(v->rows.typed, 1, INT32_MAX, &n);
+    if (pin(v, v->rows.edited, n))
+        say_edit(v);
+}
+
+static void put_number(struct repair *v, int64_t n)
+{
+    begin(v);
+    snprintf(v->rows.typed, sizeof v->rows.typed, "%.*lld", 1, (long long)n);
+    v->fresh = true;
+    retry(v);
 }
 
 static void step(struct repair *v, int dir)
 {
-    int row = list_row(&v->list);
-    if (row < 0)
+    int multiple = session_repair(ui_session(v->ui))->multiple, by = multiple ? multiple : STEP;
+    if (!can_pin(v))
         return;
-    int64_t now = pin_of(v, v->row[row]);
+    int32_t id = node_here(v);
+    int64_t now = repair_pin(&v->rows, id);
     if (!now)
-        now = channels(repaired(v), v->row[row]);
-    if (!now)
-        now = channels(v->graph, v->row[row]);
-    if (!now) {
-        ui_say(v->ui, "this node has no channels");
-        return;
-    }
-    int64_t next = dir > 0 ? (now / STEP + 1) * STEP : (now - 1) / STEP * STEP;
-    pin(v, next > 0 ? next : now > 1 ? now - 1 : 1);
+        now = repair_width(&v->rows, id);
+    int64_t next = dir > 0 ? (now / by + 1) * by : (now - 1) / by * by;
+    if (next <= 0)
+        next = now > 1 ? now - 1 : 1;
+    if (next < 99999)
+        put_number(v, next);
 }
 
 static void width(struct repair *v, const char *arg)
@@ -402,11 +376,33 @@ static void width(struct repair *v, const char *arg)
     int64_t n;
     if (!*arg)
         ui_prompt(v->ui, "width ");
-    else if (!str_to_i64(arg, 1, INT32_MAX, &n))
-        ui_say(v->ui, "'%s' is no number of channels", arg);
-    else
-        pin(v, n);
+    else if (!str_to_i64(arg, 1, 99999, &n))
+        ui_say(v->ui, "'%s' is no number of channels (1 to 99999)", arg);
+    else if (can_pin(v)) {
+        put_number(v, n);
+        if (editing(v))
+            accept(v);
+    }
 }
+
+static void unpin(struct repair *v)
+{
+    if (can_pin(v)) {
+        stop_editing(v);
+        pin(v, node_here(v), 0);
+    }
+}
+
+static void unpin_all(struct repair *v)
+{
+    struct err err = {0};
+    stop_editing(v);
+    if (session_unpin_all(ui_session(v->ui), &err) != ST_OK)
+        ui_fail(v->ui, &err);
+    gather(v);
+}
+
+/* ---- keys ---- */
 
 static bool reject(struct repair *v)
 {
@@ -424,10 +420,22 @@ static bool reject(struct repair *v)
     return true;
 }
 
+static bool edit_action(struct repair *v, enum action a)
+{
+    if (!editing(v) || (a != ACTION_ENTER && a != ACTION_BACK))
+        return false;
+    if (a == ACTION_ENTER)
+        accept(v);
+    else
+        restore(v);
+    return true;
+}
+
 static bool repair_action(struct ui *ui, void *self, enum action a, const char *arg)
 {
     struct repair *v = self;
-    struct err err = {0};
+    if (edit_action(v, a))
+        return true;
     switch (a) {
     case ACTION_ENTER:
     case ACTION_COMPARE:
@@ -446,12 +454,15 @@ static bool repair_action(struct ui *ui, void *self, enum action a, const char *
         width(v, arg);
         return true;
     case ACTION_UNPIN:
-        pin(v, 0);
+        unpin(v);
         return true;
     case ACTION_UNPIN_ALL:
-        if (session_unpin_all(ui_session(ui), &err) != ST_OK)
-            ui_fail(ui, &err);
-        gather(v);
+        unpin_all(v);
+        return true;
+    case ACTION_GROW:
+    case ACTION_ADAPT:
+    case ACTION_MULTIPLE:
+        ui_set_repair(ui, a, arg);
         return true;
     case ACTION_TOGGLE:
         v->drawing = !v->drawing;
@@ -462,7 +473,13 @@ static bool repair_action(struct ui *ui, void *self, enum action a, const char *
     case ACTION_PAN_UP:
     case ACTION_PAN_DOWN:
         return canvas_action(&v->canvas, (int)a);
+    case ACTION_REDRAW:
+    case ACTION_SAVE_DISPLAY:
+    case ACTION_COMMAND:
+    case ACTION_HELP:
+        return false;
     default:
+        settle(v);
         v->canvas.centre = true;
         return false;
     }
@@ -470,12 +487,24 @@ static bool repair_action(struct ui *ui, void *self, enum action a, const char *
 
 static bool repair_key(struct ui *ui, void *self, int key)
 {
-    char line[16];
-    (void)self;
-    if (key < '0' || key > '9')
+    struct repair *v = self;
+    char *typed = v->rows.typed;
+    bool digit = key >= '0' && key <= '9';
+    (void)ui;
+    if (!digit && (key != INPUT_BACKSPACE || !editing(v)))
         return false;
-    snprintf(line, sizeof line, "width %c", key);
-    ui_prompt(ui, line);
+    if (!can_pin(v))
+        return true;
+    begin(v);
+    if (v->fresh && digit)
+        typed[0] = 0;
+    v->fresh = false;
+    size_t n = strlen(typed);
+    if (!digit && n)
+        typed[n - 1] = 0;
+    else if (digit && n < DIGITS && (n || key != '0'))
+        snprintf(typed + n, 2, "%c", key);
+    retry(v);
     return true;
 }
 
@@ -491,7 +520,8 @@ static void repair_close(struct ui *ui, void *self)
     struct repair *v = self;
     if (session_is_open(ui_session(ui)) && shown(v))
         session_preview(ui_session(ui), -1, NULL);
-    forget(v);
+    repair_rows_done(&v->rows);
+    str_done(&v->reach);
     list_done(&v->list);
 }
 

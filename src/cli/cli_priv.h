@@ -63,11 +63,33 @@ enum status cli_write_model(struct cli *c, const char *spec, const char *path, s
 /* A session without a journal, with the common options and --vocab, --segments. */
 struct session *cli_session(const struct cli *c);
 
+/* How repairs are made: rows for a table of options. */
+/* clang-format off */
+#define CLI_REPAIR_OPTIONS                                                                         \
+    {"--grow", NULL, "K", "a repair may change up to K nodes outside the segment too (0)"},        \
+    {"--adapt", NULL, NULL, "put adapters at the ports when nothing else fits"},                   \
+    {"--multiple", NULL, "N", "widths are multiples of N where possible (of 8 where they were)"},  \
+    {"--max-flops", NULL, "X", "limit of the network's FLOPs (paper's rule): 4.2G, +10%, -20%"},   \
+    {"--max-params", NULL, "X", "limit of the network's parameters: 25M, +10%, -20%"}
+/* clang-format on */
+/* Gives them to a session with an open model. */
+enum status cli_set_repair(const struct cli *c, struct session *s, struct err *err);
+/* The values of --pin, --bound and --prefer as words of session_try. */
+struct cli_words {
+    char **at;
+    size_t n, cap;
+};
+enum status cli_wants(const struct cli *c, struct cli_words *out, struct err *err);
+void cli_words_done(struct cli_words *w);
+
 /* Starts the --json document: { "schema": 1. */
 void cli_json_begin(struct cli *c, struct json *j);
 void cli_json_end(struct cli *c, struct json *j);
 /* The keys of one candidate, inside an object. */
 void cli_json_candidate(struct json *j, const struct session_candidate *k);
+/* Its "repair", and when it was refused and that is known, its "conflict". */
+void cli_json_repair(struct json *j, const struct session_candidate *k);
+void cli_json_conflict(struct json *j, const struct session_candidate *k);
 /* "key": ["label", ...] */
 void cli_json_nodes(struct json *j, const char *key, const struct graph *g, const int32_t *ids,
                     int n);

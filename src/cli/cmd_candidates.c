@@ -21,8 +21,23 @@ static enum status segment_option(const struct cli *c, int *k, struct err *err)
 
 /* ---- candidates ---- */
 
-static void candidates_json(struct cli *c, const struct session *s, int k, int top)
+/* Refused candidate i; with --explain as the preview, with its conflict. */
+static enum status refused(struct cli *c, struct session *s, int i,
+                           const struct session_candidate **out, struct err *err)
 {
+    if (cli_get(c, "--explain")) {
+        TRY(session_preview_refused(s, i, err));
+        TRY(session_wait(s, err));
+    }
+    *out = cli_get(c, "--explain") ? session_previewed(s) : session_refused(s, i);
+    return ST_OK;
+}
+
+static enum status candidates_json(struct cli *c, struct session *s, int k, int top,
+                                   struct err *err)
+{
+    enum status st = ST_OK;
+    const struct session_candidate *p;
     struct json j;
     cli_json_begin(c, &j);
     json_kstr(&j, "model", c->arg[0]);
@@ -41,29 +56,43 @@ static void candidates_json(struct cli *c, const struct session *s, int k, int t
     json_array_end(&j);
     json_key(&j, "rejected");
     json_array(&j);
-    for (int i = 0; i < session_n_refused(s); i++) {
+    for (int i = 0; i < session_n_refused(s) && st == ST_OK; i++) {
+        st = refused(c, s, i, &p, err);
+        if (st != ST_OK)
+            break;
         json_object(&j);
-        json_kstr(&j, "id", session_refused(s, i)->id);
-        json_kstr(&j, "reason", session_refused(s, i)->reason);
+        json_kstr(&j, "id", p->id);
+        json_kstr(&j, "reason", p->reason);
+        cli_json_conflict(&j, p);
         json_object_end(&j);
     }
     json_array_end(&j);
     cli_json_end(c, &j);
+    return st;
+}
+
+static enum status candidates_text(struct cli *c, struct session *s, int top, struct err *err)
+{
+    const struct session_candidate *p;
+    describe_candidates(s, top, &c->out);
+    for (int i = 0; cli_get(c, "--explain") && i < session_n_refused(s); i++) {
+        TRY(refused(c, s, i, &p, err));
+        describe_refusal(p, &c->out);
+    }
+    return ST_OK;
 }
 
 static enum status find(struct cli *c, struct session *s, int k, int top, struct err *err)
 {
     TRY(session_open(s, c->arg[0], SESSION_ASK, err));
+    TRY(cli_set_repair(c, s, err));
     TRY(session_select(s, k, err));
     TRY(cli_wait(c, s, "candidates", err));
     TRY(session_candidates_status(s, err));
     const char *note = session_notice(s); /* the user's own segments were left out */
     if (note)
         fprintf(stderr, "autogo: %s\n", note);
-    if (c->json)
-        candidates_json(c, s, k, top);
-    else
-        describe_candidates(s, top, &c->out);
+    TRY(c->json ? candidates_json(c, s, k, top, err) : candidates_text(c, s, top, err));
     const struct session_segment *seg = session_segment(s, k);
     if (!seg->ok)
         return err_set(err, ST_NO, "segment %d cannot be replaced: %s", k, seg->why);
@@ -100,9 +129,10 @@ static void mutate_json(struct cli *c, const struct session_candidate *p, int k,
     json_kstr(&j, "model", c->arg[0]);
     json_kint(&j, "segment", k);
     cli_json_candidate(&j, p);
-    if (!p->accepted)
+    if (!p->accepted) {
         json_kstr(&j, "reason", p->reason);
-    else {
+        cli_json_conflict(&j, p);
+    } else {
         char hash[24];
         snprintf(hash, sizeof hash, "%016llx", (unsigned long long)p->hash);
         json_kstr(&j, "hash", hash);
@@ -115,11 +145,14 @@ static void mutate_json(struct cli *c, const struct session_candidate *p, int k,
 static enum status mutate(struct cli *c, struct session *s, int k, const char *path,
                           struct err *err)
 {
-    int n_pin;
+    struct cli_words words = {0};
     TRY(session_open(s, c->arg[0], SESSION_ASK, err));
-    const char **pin = cli_get_all(c, "--pin", &n_pin);
-    enum status st = session_try(s, k, cli_get(c, "--with"), pin, n_pin, err);
-    free(pin);
+    TRY(cli_set_repair(c, s, err));
+    enum status st = cli_wants(c, &words, err);
+    if (st == ST_OK)
+        st = session_try(s, k, cli_get(c, "--with"), (const char *const *)words.at, (int)words.n,
+                         err);
+    cli_words_done(&words);
     TRY(st);
     const struct session_candidate *p = session_previewed(s);
     if (p->accepted && str_ends(path, ".onnx")) {
@@ -167,6 +200,8 @@ static const struct cli_option options_candidates[] = {
     {"--segment", "-k", "K", "the segment (autogo segment lists them)"},
     {"--top", "-n", "N", "how many to list (20)"},
     {"--tries", NULL, "N", "how many records of the database to try (100)"},
+    CLI_REPAIR_OPTIONS,
+    {"--explain", NULL, NULL, "tell why each refused one cannot be repaired"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
@@ -185,6 +220,9 @@ static const struct cli_option options_mutate[] = {
     {"--segment", "-k", "K", "the segment (autogo segment lists them)"},
     {"--with", "-w", "ID", "the candidate: self, s123 or u12 (autogo candidates lists them)"},
     {"--pin", NULL, "NODE:channels=N", "fix the width of a node of the candidate (repeatable)"},
+    {"--bound", NULL, "NODE:channels=LO..HI", "the range of a width (repeatable)"},
+    {"--prefer", NULL, "NODE:channels=N", "the width that is wanted if it can be (repeatable)"},
+    CLI_REPAIR_OPTIONS,
     {"--output", "-o", "FILE", "where the result goes"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},

@@ -41,31 +41,13 @@ void cli_json_end(struct cli *c, struct json *j)
 
 void cli_json_candidate(struct json *j, const struct session_candidate *k)
 {
-    const struct mend_plan *plan = &k->result->plan;
     json_kstr(j, "id", k->id);
     json_kstr(j, "origin", k->origin);
     json_kstr(j, "ops", k->ops);
     json_kint(j, "delta_flops", k->delta_flops);
     json_kint(j, "delta_flops_paper", k->delta_flops_paper);
     json_kint(j, "delta_params", k->delta_params);
-    json_key(j, "repair");
-    json_object(j);
-    json_kstr(j, "status", mend_result_name(k->result->status));
-    json_knum(j, "ms", plan->ms);
-    json_key(j, "changes");
-    json_array(j);
-    for (int i = 0; i < plan->n_change; i++) {
-        const struct mend_change *m = &plan->change[i];
-        const struct node *node = graph_node(k->fragment, m->node);
-        json_object(j);
-        json_kstr(j, "node", node ? node_label(node) : "");
-        json_kstr(j, "what", mend_what_name(m->what));
-        json_kint(j, "before", m->before);
-        json_kint(j, "after", m->after);
-        json_object_end(j);
-    }
-    json_array_end(j);
-    json_object_end(j);
+    cli_json_repair(j, k);
 }
 
 void cli_json_nodes(struct json *j, const char *key, const struct graph *g, const int32_t *ids,

@@ -239,9 +239,9 @@ static const char *count_text(double v, char *buf, size_t size)
 void budget_broken(const char *what, double has, double limit, bool least, char *reason)
 {
     char a[32], b[32];
-    reason_set(reason, "%s %s %s are needed%s, but the limit is %s", least ? "at least" : "here",
-               count_text(has, a, sizeof a), what, least ? " even at the smallest widths" : "",
-               count_text(limit, b, sizeof b));
+    reason_set(reason, "%s %s %s are needed%s, but the limit leaves %s",
+               least ? "at least" : "here", count_text(has, a, sizeof a), what,
+               least ? " even at the smallest widths" : "", count_text(limit, b, sizeof b));
 }
 
 bool budget_holds(const struct graph *g, const struct mend_opts *opts, char *reason)

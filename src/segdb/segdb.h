@@ -109,6 +109,10 @@ enum status segdb_check(struct segdb *db, int64_t id, struct err *err);
  * caller frees. O(limit log records), only of the index. */
 enum status segdb_query(struct segdb *db, const struct graph *g, const struct region *r, int limit,
                         int64_t **ids, int *n, struct err *err);
+/* The same for records with other port counts than the region's. */
+enum status segdb_query_ports(struct segdb *db, const struct graph *g, const struct region *r,
+                              int n_in, int n_out, int limit, int64_t **ids, int *n,
+                              struct err *err);
 /* FLOPs (paper's rule) over elements at the input ports times their mean width: about the same for
  * one structure at all widths and resolutions. */
 double segdb_relative_cost(int64_t flops_paper, const struct ttype *const *in, int n_in);

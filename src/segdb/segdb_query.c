@@ -156,8 +156,9 @@ static enum status search_other_ratios(struct answer *a, int ratio, struct err *
     return st;
 }
 
-enum status segdb_query(struct segdb *db, const struct graph *g, const struct region *r, int limit,
-                        int64_t **ids, int *n, struct err *err)
+enum status segdb_query_ports(struct segdb *db, const struct graph *g, const struct region *r,
+                              int n_in, int n_out, int limit, int64_t **ids, int *n,
+                              struct err *err)
 {
     if (db->writing)
         return err_set(err, ST_USAGE, "the database is being made");
@@ -169,8 +170,8 @@ enum status segdb_query(struct segdb *db, const struct graph *g, const struct re
     for (int i = 0; i < r->n_out; i++)
         t[r->n_in + i] = graph_type(g, r->out[i]);
     struct answer a = {.db = db,
-                       .n_in = r->n_in,
-                       .n_out = r->n_out,
+                       .n_in = n_in,
+                       .n_out = n_out,
                        .limit = limit > 0 ? limit : 0,
                        .relative = segdb_relative_cost(c.flops_paper, t, r->n_in)};
     int ratio = segdb_ratio(t, r->n_in, t + r->n_in, r->n_out);
@@ -189,4 +190,10 @@ enum status segdb_query(struct segdb *db, const struct graph *g, const struct re
     vec_done(&a.spare);
     u64map_done(&a.ops);
     return st;
+}
+
+enum status segdb_query(struct segdb *db, const struct graph *g, const struct region *r, int limit,
+                        int64_t **ids, int *n, struct err *err)
+{
+    return segdb_query_ports(db, g, r, r->n_in, r->n_out, limit, ids, n, err);
 }

@@ -1,4 +1,4 @@
-/* The selected segment, the candidates that workers find for it, and the preview with its pins.
+/* The selected segment and the candidates that workers find for it.
  *
  * Results come in any order; the list is made anew from all of them, ranked by a total order, so
  * that what is shown in the end does not depend on the number of threads. */
@@ -22,7 +22,7 @@ bool candidate_parse_id(const char *id, int64_t *record)
     return segdb_name_parse(id, record);
 }
 
-struct entry *entry_new(struct session *s, struct job *j)
+struct entry *entry_new(struct job *j)
 {
     struct entry *e = x_calloc(1, sizeof *e);
     struct session_candidate *p = &e->pub;
@@ -44,18 +44,14 @@ struct entry *entry_new(struct session *s, struct job *j)
     p->fragment = j->fragment;
     p->result = &j->cand;
     p->accepted = j->status == ST_OK && j->cand.graph;
-    if (j->status != ST_OK)
-        snprintf(e->why, sizeof e->why, "%s", j->err.msg);
-    else if (!p->accepted)
-        snprintf(e->why, sizeof e->why, "%s", j->cand.reason);
-    p->reason = e->why;
+    p->reason = job_reason(j);
+    p->conflict = j->has_conflict ? &j->conflict : NULL;
     p->hash = j->hash;
     if (p->accepted) {
         p->delta_flops = j->cand.after.flops - j->cand.before.flops;
         p->delta_flops_paper = j->cand.after.flops_paper - j->cand.before.flops_paper;
         p->delta_params = j->cand.after.params - j->cand.before.params;
     }
-    (void)s;
     return e;
 }
 
@@ -101,6 +97,7 @@ void candidates_rank(struct session *s)
         bool same = !hidden && (idle || first != e);
         e->pub.accepted = !hidden;
         e->why[0] = '\0';
+        e->pub.reason = e->why;
         if (hidden)
             snprintf(e->why, sizeof e->why, "rejected in this session");
         else if (idle)
@@ -121,19 +118,9 @@ void candidates_rank(struct session *s)
 
 /* ---- selecting ---- */
 
-static void drop_preview(struct session *s)
-{
-    pool_cancel(s->pool, TAG_PREVIEW);
-    entry_free(s->pinned);
-    s->pinned = NULL;
-    s->base = NULL;
-    s->repairing = false;
-    s->pin.n = 0;
-}
-
 void candidates_drop(struct session *s)
 {
-    drop_preview(s);
+    preview_drop(s);
     pool_cancel(s->pool, TAG_SELECT);
     for (size_t i = 0; i < s->all.n; i++)
         entry_free(s->all.at[i]);
@@ -164,6 +151,7 @@ enum status candidate_job(struct session *s, enum job_kind kind, int k, int64_t 
     struct job *j = job_new(kind, session_graph(s));
     job_set_region(j, &seg->region);
     j->record = record;
+    j->how = s->how;
     j->generation = s->layers.generation;
     /* The weights made for a replacement depend on what is replaced in which network by what, not
      * on when or by which thread. */
@@ -239,24 +227,13 @@ static void take_query(struct session *s, struct job *j, unsigned *changed)
 
 void candidates_take(struct session *s, struct job *j, unsigned *changed)
 {
-    if (j->kind == JOB_REPAIR) {
-        *changed |= SESSION_CHANGED_PREVIEW;
-        entry_free(s->pinned);
-        s->pinned = entry_new(s, j);
-        /* the record's own words are with the entry it came from */
-        s->pinned->pub.origin = s->base->pub.origin;
-        s->pinned->pub.ops = s->base->pub.ops;
-        s->pinned->pub.seen = s->base->pub.seen;
-        s->repairing = false;
-        return;
-    }
     *changed |= SESSION_CHANGED_CANDIDATES;
     if (j->kind == JOB_QUERY) {
         take_query(s, j, changed);
         return;
     }
     s->done++;
-    vec_push(&s->all, entry_new(s, j));
+    vec_push(&s->all, entry_new(j));
     s->unranked = true;
     if (!s->querying && s->done == s->total) {
         candidates_rank(s);
@@ -295,7 +272,7 @@ const char *candidate_why_not(const struct session *s, const char *id)
 {
     for (size_t i = 0; i < s->all.n; i++)
         if (strcmp(s->all.at[i]->pub.id, id) == 0)
-            return s->all.at[i]->why;
+            return s->all.at[i]->pub.reason;
     return NULL;
 }
 
@@ -324,7 +301,7 @@ void candidate_set_hidden(struct session *s, const char *id)
 {
     strmap_put(&s->hidden, id, 1);
     if (s->base && strcmp(s->base->pub.id, id) == 0)
-        drop_preview(s);
+        preview_drop(s);
     candidates_rank(s);
 }
 
@@ -340,95 +317,4 @@ enum status session_reject(struct session *s, const char *id, struct err *err)
     if (st == ST_OK)
         candidate_set_hidden(s, id);
     return st;
-}
-
-/* ---- preview ---- */
-
-enum status session_preview(struct session *s, int rank, struct err *err)
-{
-    if (rank < -1 || rank >= session_n_candidates(s))
-        return err_set(err, ST_USAGE, "there is no candidate of rank %d (1 to %d)", rank + 1,
-                       session_n_candidates(s));
-    drop_preview(s);
-    s->base = rank < 0 ? NULL : s->accepted.at[rank];
-    return ST_OK;
-}
-
-const struct session_candidate *session_previewed(const struct session *s)
-{
-    return s->pinned ? &s->pinned->pub : s->base ? &s->base->pub : NULL;
-}
-
-bool session_preview_busy(const struct session *s)
-{
-    return s->repairing;
-}
-
-const struct mend_pin *session_pins(const struct session *s, int *n)
-{
-    *n = (int)s->pin.n;
-    return s->pin.at;
-}
-
-/* Solves with the pins as they are now. */
-static enum status repair(struct session *s, struct err *err)
-{
-    pool_cancel(s->pool, TAG_PREVIEW);
-    s->repairing = false;
-    if (s->pin.n == 0 && s->base->job->n_pin == 0) {
-        entry_free(s->pinned);
-        s->pinned = NULL;
-        return ST_OK;
-    }
-    struct job *j;
-    TRY(candidate_job(s, JOB_REPAIR, s->selected, s->base->pub.record, &j, err));
-    j->tag = TAG_PREVIEW;
-    j->urgent = true;
-    j->fragment = graph_ref(s->base->pub.fragment);
-    job_set_pins(j, s->pin.at, (int)s->pin.n);
-    s->repairing = true;
-    pool_submit(s->pool, j);
-    return ST_OK;
-}
-
-enum status session_repair_pin(struct session *s, int32_t fragment_node, int64_t channels,
-                               struct err *err)
-{
-    if (!s->base)
-        return err_set(err, ST_NO, "no candidate is shown (show RANK)");
-    const struct graph *f = s->base->pub.fragment;
-    if (!f || fragment_node < 0 || fragment_node >= graph_n_slots(f) ||
-        !graph_node(f, fragment_node))
-        return err_set(err, ST_USAGE, "the candidate has no such node");
-    if (channels < 0 || channels > INT32_MAX)
-        return err_set(err, ST_USAGE, "%lld is no number of channels", (long long)channels);
-    size_t i = 0;
-    while (i < s->pin.n && s->pin.at[i].node != fragment_node)
-        i++;
-    if (channels == 0 && i < s->pin.n)
-        s->pin.at[i] = s->pin.at[--s->pin.n];
-    else if (channels && i < s->pin.n)
-        s->pin.at[i].channels = channels;
-    else if (channels)
-        vec_push(&s->pin, (struct mend_pin){fragment_node, channels});
-    return repair(s, err);
-}
-
-enum status session_unpin_all(struct session *s, struct err *err)
-{
-    if (!s->base)
-        return err_set(err, ST_NO, "no candidate is shown (show RANK)");
-    s->pin.n = 0;
-    return repair(s, err);
-}
-
-int32_t session_fragment_node(const struct graph *fragment, const char *name)
-{
-    int64_t id;
-    if (name[0] == '#')
-        return str_to_i64(name + 1, 0, graph_n_slots(fragment) - 1, &id) &&
-                       graph_node(fragment, (int32_t)id)
-                   ? (int32_t)id
-                   : -1;
-    return graph_find(fragment, name);
 }

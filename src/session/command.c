@@ -3,6 +3,7 @@
 #include "session/session_priv.h"
 
 #include "session/describe.h"
+#include "session/settings.h"
 
 #include <stdlib.h>
 
@@ -137,41 +138,106 @@ static enum status cmd_SHOW(const struct call *c, struct err *err)
     return ST_OK;
 }
 
-static enum status cmd_PIN(const struct call *c, struct err *err)
+/* A refused candidate becomes the preview, as `pin` may help it. */
+static enum status refused_arg(const struct call *c, const char *text, struct err *err)
+{
+    struct session *s = c->s;
+    int64_t v;
+    if (session_selected(s) < 0)
+        return err_set(err, ST_USAGE, "no segment is selected (segment K)");
+    TRY(settle(c, err));
+    for (int i = 0; i < session_n_refused(s); i++)
+        if (strcmp(session_refused(s, i)->id, text) == 0)
+            return session_preview_refused(s, i, err);
+    if (!str_to_i64(text, 1, session_n_candidates(s), &v) && session_rank(s, text) < 0)
+        return err_set(err, ST_NO, "%.60s is not among the candidates", text);
+    return err_set(err, ST_NO, "%.60s is not refused", text);
+}
+
+static enum status cmd_EXPLAIN(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    if (c->n)
+        TRY(refused_arg(c, c->word[0], err));
+    TRY(settle(c, err));
+    const struct session_candidate *p = session_previewed(c->s);
+    if (!p)
+        return err_set(err, ST_NO, "no candidate is shown (show RANK)");
+    if (session_preview_busy(c->s))
+        return ST_OK;
+    if (p->accepted)
+        return err_set(err, ST_NO, "%s is not refused", p->id);
+    describe_refusal(p, c->out);
+    return ST_OK;
+}
+
+/* The node of the shown candidate that the first argument names. */
+static enum status node_arg(const struct call *c, int32_t *node, struct err *err)
 {
     TRY(session_need_model(c->s, err));
     const struct session_candidate *p = session_previewed(c->s);
-    int channels = 0;
     if (!p)
         return err_set(err, ST_NO, "no candidate is shown (show RANK)");
-    int32_t node = session_fragment_node(p->fragment, c->word[0]);
-    if (node < 0)
-        return err_set(err, ST_USAGE, "the candidate has no node '%s'", c->word[0]);
-    TRY(number_arg(c->word[1], "number of channels", 1, INT32_MAX, &channels, err));
-    TRY(session_repair_pin(c->s, node, channels, err));
+    *node = p->fragment ? session_fragment_node(p->fragment, c->word[0]) : -1;
+    return *node >= 0 ? ST_OK
+                      : err_set(err, ST_USAGE, "the candidate has no node '%s'", c->word[0]);
+}
+
+static enum status tell_preview(const struct call *c, struct err *err)
+{
     TRY(settle(c, err));
     if (!session_preview_busy(c->s))
         describe_preview(c->s, c->out);
     return ST_OK;
 }
 
+static enum status cmd_PIN(const struct call *c, struct err *err)
+{
+    int32_t node = -1;
+    int64_t lo = 0, hi = 0;
+    bool range;
+    TRY(node_arg(c, &node, err));
+    if (!wants_parse_width(c->word[1], &lo, &hi, &range))
+        return err_set(err, ST_USAGE, "'%s' is no number of channels (64, or 32..128)", c->word[1]);
+    TRY(range ? preview_bound(c->s, node, lo, hi, err) : session_repair_pin(c->s, node, lo, err));
+    return tell_preview(c, err);
+}
+
+static enum status cmd_PREFER(const struct call *c, struct err *err)
+{
+    int32_t node = -1;
+    int channels = 0;
+    TRY(node_arg(c, &node, err));
+    TRY(number_arg(c->word[1], "number of channels", 1, INT32_MAX, &channels, err));
+    TRY(preview_prefer(c->s, node, channels, err));
+    return tell_preview(c, err);
+}
+
 static enum status cmd_UNPIN(const struct call *c, struct err *err)
 {
+    int32_t node = -1;
     TRY(session_need_model(c->s, err));
-    const struct session_candidate *p = session_previewed(c->s);
-    if (!p)
-        return err_set(err, ST_NO, "no candidate is shown (show RANK)");
     if (c->n) {
-        int32_t node = session_fragment_node(p->fragment, c->word[0]);
-        if (node < 0)
-            return err_set(err, ST_USAGE, "the candidate has no node '%s'", c->word[0]);
+        TRY(node_arg(c, &node, err));
         TRY(session_repair_pin(c->s, node, 0, err));
     } else
         TRY(session_unpin_all(c->s, err));
-    TRY(settle(c, err));
-    if (!session_preview_busy(c->s))
-        describe_preview(c->s, c->out);
-    return ST_OK;
+    return tell_preview(c, err);
+}
+
+static enum status cmd_SET(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    struct session_repair r = *session_repair(c->s);
+    if (c->n == 1)
+        return err_set(err, ST_USAGE, "usage: set [NAME VALUE]");
+    if (c->n == 0) {
+        describe_settings(&r, c->out);
+        return ST_OK;
+    }
+    TRY(settings_set(&r, c->word[0], c->word[1], &session_version(c->s, session_cursor(c->s))->cost,
+                     err));
+    return session_set_repair(c->s, &r, err);
 }
 
 static void tell_version(const struct call *c)

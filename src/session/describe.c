@@ -1,6 +1,9 @@
 #include "session/describe.h"
 
+#include "session/settings.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 
 const char *describe_delta(int64_t v, char *buf, size_t size)
 {
@@ -73,10 +76,22 @@ void describe_segments(struct session *s, struct str *out)
     }
 }
 
+/* Which of its three ways a repair went. */
+static const char *repair_way(const struct candidate *c, char *buf, size_t size)
+{
+    if (c->n_adapter)
+        snprintf(buf, size, "adapted %d", c->n_adapter);
+    else if (c->n_grown)
+        snprintf(buf, size, "grown %d", c->n_grown);
+    else
+        snprintf(buf, size, "%s", mend_result_name(c->status));
+    return buf;
+}
+
 void describe_candidates(struct session *s, int top, struct str *out)
 {
     int done, total, n = session_n_candidates(s);
-    char f[32], p[32];
+    char f[32], p[32], way[32];
     session_progress(s, &done, &total);
     str_addf(out, "segment %d: %d candidates, %d refused", session_selected(s), n,
              session_n_refused(s));
@@ -89,9 +104,60 @@ void describe_candidates(struct session *s, int top, struct str *out)
         const struct session_candidate *c = session_candidate(s, i);
         str_addf(out, "%4d %-9s %-10s %-10s %-11s %s\n", i + 1, c->id,
                  describe_delta(c->delta_flops, f, sizeof f),
-                 describe_delta(c->delta_params, p, sizeof p), mend_result_name(c->result->status),
-                 c->ops);
+                 describe_delta(c->delta_params, p, sizeof p),
+                 repair_way(c->result, way, sizeof way), c->ops);
     }
+}
+
+/* What the repair changed outside the segment, and put at its ports. */
+static void add_outside(const struct graph *before, const struct candidate *c, struct str *out)
+{
+    for (int i = 0; i < c->n_grown; i++) {
+        const struct node *was = graph_node(before, c->grown[i]),
+                          *is = graph_node(c->graph, c->grown[i]);
+        const struct ttype *a = &was->out[0].type, *b = &is->out[0].type;
+        char from[128], to[128];
+        str_addf(out, "  outside %s (%s): ", node_label(is), node_op_type(is));
+        if (ttype_equal(a, b))
+            str_add(out, "other weights\n");
+        else
+            str_addf(out, "%s -> %s\n", ttype_text(a, from, sizeof from),
+                     ttype_text(b, to, sizeof to));
+    }
+    for (int i = 0; i < c->n_adapter; i++) {
+        const struct adapter *a = &c->adapter[i];
+        str_addf(out, "  adapter %s at %s %d: %s\n", adapter_kind_name(a->kind),
+                 a->at_input ? "input" : "output", a->port + 1,
+                 node_label(graph_node(c->graph, a->node)));
+    }
+}
+
+void describe_settings(const struct session_repair *r, struct str *out)
+{
+    for (int i = 0; i < SETTINGS; i++) {
+        char *value = settings_value(r, i);
+        str_addf(out, "%-11s %-12s %s\n", settings_name(i), value, settings_help(i));
+        free(value);
+    }
+}
+
+void describe_refusal(const struct session_candidate *c, struct str *out)
+{
+    str_addf(out, "%s was refused: %s\n", c->id, c->reason);
+    for (int i = 0; c->conflict && i < c->conflict->n; i++) {
+        const struct mend_part *p = &c->conflict->part[i];
+        const struct node *node = graph_node(c->fragment, p->node);
+        str_addf(out, "  %-8s %-6s #%d %s (%s)\n", mend_axis_name(p->axis),
+                 mend_part_kind_name(p->kind), (int)p->node, node ? node_label(node) : "",
+                 node ? node_op_type(node) : "");
+    }
+}
+
+const struct node *describe_node(const struct session_candidate *c, int32_t id)
+{
+    const struct node *node = graph_node(c->fragment, id);
+    const struct graph *f = c->result->plan.fragment;
+    return node || !f ? node : graph_node(f, id);
 }
 
 void describe_preview(struct session *s, struct str *out)
@@ -111,10 +177,11 @@ void describe_preview(struct session *s, struct str *out)
     const struct mend_plan *plan = &c->result->plan;
     for (int i = 0; i < plan->n_change; i++) {
         const struct mend_change *m = &plan->change[i];
-        const struct node *node = graph_node(c->fragment, m->node);
+        const struct node *node = describe_node(c, m->node);
         str_addf(out, "  #%d %s: %s %lld -> %lld\n", (int)m->node, node ? node_label(node) : "",
                  mend_what_name(m->what), (long long)m->before, (long long)m->after);
     }
+    add_outside(session_graph(s), c->result, out);
 }
 
 void describe_history(struct session *s, struct str *out)

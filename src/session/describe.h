@@ -9,6 +9,12 @@ void describe_segments(struct session *s, struct str *out);
 void describe_candidates(struct session *s, int top, struct str *out);
 /* The previewed candidate: what its repair changed and what it costs. */
 void describe_preview(struct session *s, struct str *out);
+/* The settings of repairs, one a line. */
+void describe_settings(const struct session_repair *r, struct str *out);
+/* The node of a change of its plan, which may be an adapter; NULL: none. */
+const struct node *describe_node(const struct session_candidate *c, int32_t id);
+/* Why a candidate was refused, with the nodes of the conflict. */
+void describe_refusal(const struct session_candidate *c, struct str *out);
 void describe_history(struct session *s, struct str *out);
 void describe_diff(const struct graph *a, const struct graph *b, const struct graph_diff *d,
                    struct str *out);

@@ -1,49 +1,11 @@
 /* Edits: a replacement computed on this thread, the canonical command of a replacement, applying
  * it. A version is complete (segmented, costed) before its record is written, and the record is on
  * disk before the version is reachable. */
+#include "session/mutation.h"
 #include "session/session_priv.h"
+#include "session/settings.h"
 
 #include <stdlib.h>
-
-/* ---- pins as text ---- */
-
-static bool simple_name(const struct graph *f, const char *name, int32_t id)
-{
-    if (!name[0] || name[0] == '#' || session_fragment_node(f, name) != id)
-        return false;
-    for (const char *p = name; *p; p++)
-        if ((unsigned char)*p <= ' ' || *p == '"')
-            return false;
-    return true;
-}
-
-static void add_pins(const struct graph *f, const struct mend_pin *pin, int n, struct str *out)
-{
-    for (int i = 0; i < n; i++) {
-        const struct node *node = graph_node(f, pin[i].node);
-        if (node && simple_name(f, node_label(node), pin[i].node))
-            str_addf(out, " %s:channels=%lld", node_label(node), (long long)pin[i].channels);
-        else
-            str_addf(out, " #%d:channels=%lld", (int)pin[i].node, (long long)pin[i].channels);
-    }
-}
-
-static enum status parse_pin(const struct graph *f, const char *text, struct mend_pin *out,
-                             struct err *err)
-{
-    static const char mark[] = ":channels=";
-    const char *at = NULL;
-    for (const char *p = text; (p = strstr(p, mark)); p++)
-        at = p;
-    if (!at || !str_to_i64(at + sizeof mark - 1, 1, INT32_MAX, &out->channels))
-        return err_set(err, ST_USAGE, "pin '%s' is not like NODE:channels=64", text);
-    char *name = x_strndup(text, (size_t)(at - text));
-    out->node = session_fragment_node(f, name);
-    if (out->node < 0)
-        err_set(err, ST_USAGE, "the candidate has no node '%s'", name);
-    free(name);
-    return out->node < 0 ? ST_USAGE : ST_OK;
-}
 
 /* ---- computing ---- */
 
@@ -65,21 +27,32 @@ static enum status fetch(struct session *s, struct job *j, struct err *err)
                    name);
 }
 
-static enum status new_job(struct session *s, int k, const char *id, const char *const *pin,
-                           int n_pin, struct job **out, struct err *err)
+static enum status add_words(struct session *s, struct job *j, const char *const *word, int n,
+                             struct err *err)
+{
+    const struct cost *now = &s->version.at[s->cursor]->pub.cost;
+    for (int i = 0; i < n; i++)
+        if (!wants_is_word(word[i]) && settings_is_word(word[i]))
+            TRY(settings_set_word(&j->how, word[i], now, err));
+        else
+            TRY(wants_add_word(&j->wants, j->fragment, word[i], err));
+    return ST_OK;
+}
+
+static enum status new_job(struct session *s, int k, const char *id, const char *const *word,
+                           int n_word, const struct session_repair *how, double patience,
+                           struct job **out, struct err *err)
 {
     int64_t record;
     struct job *j;
     if (!candidate_parse_id(id, &record))
         return err_set(err, ST_USAGE, "'%s' is no candidate (self, s123, u12)", id);
     TRY(candidate_job(s, JOB_REPAIR, k, record, &j, err));
+    j->how = *how;
+    j->patience = patience;
     enum status st = fetch(s, j, err);
-    if (st == ST_OK && n_pin) {
-        j->pin = x_calloc((size_t)n_pin, sizeof *j->pin);
-        j->n_pin = n_pin;
-    }
-    for (int i = 0; st == ST_OK && i < n_pin; i++)
-        st = parse_pin(j->fragment, pin[i], &j->pin[i], err);
+    if (st == ST_OK)
+        st = add_words(s, j, word, n_word, err);
     if (st != ST_OK) {
         job_free(j);
         return st;
@@ -88,11 +61,12 @@ static enum status new_job(struct session *s, int k, const char *id, const char 
     return ST_OK;
 }
 
-enum status edit_compute(struct session *s, int k, const char *id, const char *const *pin,
-                         int n_pin, struct job **out, struct err *err)
+enum status edit_compute(struct session *s, int k, const char *id, const char *const *word,
+                         int n_word, const struct session_repair *how, double patience,
+                         struct job **out, struct err *err)
 {
     struct job *j;
-    TRY(new_job(s, k, id, pin, n_pin, &j, err));
+    TRY(new_job(s, k, id, word, n_word, how, patience, &j, err));
     j->extra_cancel = s->opts.interrupt;
     job_run(j, &s->db, s->layers.path);
     enum status st = j->status;
@@ -114,13 +88,13 @@ enum status edit_version(struct session *s, int k, const struct job *j, struct v
     struct str command = {0};
     char name[SEGDB_NAME] = "self";
     if (!j->cand.graph)
-        return err_set(err, ST_NO, "%s",
-                       j->cand.reason[0] ? j->cand.reason : "the candidate was refused");
+        return err_set(err, ST_NO, "%s", job_reason(j));
     str_addf(&command, "replace %d ", k);
     if (j->record)
         segdb_name(j->record, name);
     str_add(&command, name);
-    add_pins(j->fragment, j->pin, j->n_pin, &command);
+    wants_to_words(&j->wants, j->fragment, &command);
+    settings_add_words(&j->how, &command);
     enum status st = version_new(s, j->cand.graph, str_text(&command), out, err);
     str_done(&command);
     return st;
@@ -151,21 +125,20 @@ enum status session_apply(struct session *s, struct err *err)
         return err_set(err, ST_NO, "the repair is still being solved");
     const struct entry *e = s->pinned ? s->pinned : s->base;
     if (!e->pub.accepted)
-        return err_set(err, ST_NO, "%s", e->why[0] ? e->why : "the candidate was refused");
+        return err_set(err, ST_NO, "%s", e->pub.reason);
     return apply_job(s, s->selected, e->job, err);
 }
 
-enum status session_try(struct session *s, int k, const char *id, const char *const *pin, int n_pin,
-                        struct err *err)
+enum status session_try(struct session *s, int k, const char *id, const char *const *word,
+                        int n_word, struct err *err)
 {
     struct job *j;
     TRY(session_need_model(s, err));
-    TRY(edit_compute(s, k, id, pin, n_pin, &j, err));
+    TRY(edit_compute(s, k, id, word, n_word, &s->how, 0, &j, err));
     candidates_drop(s);
     s->selected = k;
-    for (int i = 0; i < j->n_pin; i++)
-        vec_push(&s->pin, j->pin[i]);
-    struct entry *e = entry_new(s, j);
+    wants_copy(&s->wants, &j->wants);
+    struct entry *e = entry_new(j);
     s->done = s->total = 1;
     s->base = e;
     vec_push(&s->all, e);
@@ -173,12 +146,12 @@ enum status session_try(struct session *s, int k, const char *id, const char *co
     return ST_OK;
 }
 
-enum status session_replace(struct session *s, int k, const char *id, const char *const *pin,
-                            int n_pin, struct err *err)
+enum status session_replace(struct session *s, int k, const char *id, const char *const *word,
+                            int n_word, struct err *err)
 {
     struct job *j;
     TRY(session_may_edit(s, err));
-    TRY(edit_compute(s, k, id, pin, n_pin, &j, err));
+    TRY(edit_compute(s, k, id, word, n_word, &s->how, 0, &j, err));
     enum status st = apply_job(s, k, j, err);
     job_free(j);
     return st;
@@ -189,9 +162,11 @@ enum status session_write_lp(struct session *s, int k, const char *id, const cha
 {
     struct job *j;
     TRY(session_need_model(s, err));
-    TRY(new_job(s, k, id, NULL, 0, &j, err));
+    TRY(new_job(s, k, id, NULL, 0, &s->how, 0, &j, err));
     const struct region *r = &j->region;
+    struct mend_opts o;
     int n_in, n_out;
+    mutation_opts(j, &o);
     graph_inputs(j->fragment, &n_in);
     graph_outputs(j->fragment, &n_out);
     enum status st = ST_OK;
@@ -204,7 +179,7 @@ enum status session_write_lp(struct session *s, int k, const char *id, const cha
     for (int i = 0; i < r->n_out; i++)
         need[r->n_in + i] = *graph_type(j->graph, r->out[i]);
     if (st == ST_OK)
-        st = mend_write_lp(j->fragment, need, need + r->n_in, path, err);
+        st = mend_write_lp_with(j->fragment, need, need + r->n_in, &o, path, err);
     free(need);
     job_free(j);
     return st;

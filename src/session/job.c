@@ -3,6 +3,7 @@
 #include "base/queue.h"
 #include "base/vec.h"
 #include "session/model.h"
+#include "session/mutation.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,13 +31,6 @@ void job_set_region(struct job *j, const struct region *r)
     j->region.out = x_memdup(r->out, (size_t)r->n_out * sizeof *r->out);
 }
 
-void job_set_pins(struct job *j, const struct mend_pin *pin, int n)
-{
-    free(j->pin);
-    j->pin = n ? x_memdup(pin, (size_t)n * sizeof *pin) : NULL;
-    j->n_pin = n;
-}
-
 void job_free(struct job *j)
 {
     if (!j)
@@ -44,7 +38,7 @@ void job_free(struct job *j)
     graph_unref(j->graph);
     graph_unref(j->fragment);
     region_done(&j->region);
-    free(j->pin);
+    wants_done(&j->wants);
     free(j->keep);
     free(j->path);
     free(j->segment_of);
@@ -55,6 +49,8 @@ void job_free(struct job *j)
         segdb_seen_done(&j->seen);
     }
     candidate_done(&j->cand);
+    if (j->has_conflict)
+        mend_conflict_done(&j->conflict);
     if (j->has_layout)
         dot_layout_done(&j->layout);
     free(j);
@@ -73,29 +69,24 @@ enum status job_fetch(struct job *j, struct layers_db *db, struct err *err)
     return ST_OK;
 }
 
-static enum status run_mutation(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS])
+/* The records of the region's port counts; with adapters, those of the counts next to them come
+ * after. */
+static enum status query(struct job *j, struct segdb *db)
 {
-    if (!j->fragment && j->record == 0)
-        TRY(region_extract(j->graph, &j->region, &j->fragment, &j->err));
-    if (!j->fragment) {
-        TRY(layers_open(db, path, j->generation, &j->err));
-        TRY(job_fetch(j, db, &j->err));
+    const struct region *r = &j->region;
+    TRY(segdb_query(db, j->graph, r, j->limit, &j->ids, &j->n_ids, &j->err));
+    for (int i = 0; j->how.adapt && i < 9 && j->n_ids < j->limit; i++) {
+        int n_in = r->n_in + i / 3 - 1, n_out = r->n_out + i % 3 - 1, n;
+        int64_t *more;
+        if (i == 4 || n_in < 1 || n_out < 1)
+            continue;
+        TRY(segdb_query_ports(db, j->graph, r, n_in, n_out, j->limit - j->n_ids, &more, &n,
+                              &j->err));
+        j->ids = x_reallocarray(j->ids, (size_t)(j->n_ids + n) + 1, sizeof *j->ids);
+        memcpy(j->ids + j->n_ids, more, (size_t)n * sizeof *more);
+        j->n_ids += n;
+        free(more);
     }
-    struct mutate_opts opts = {.seed = j->seed,
-                               .mend = {.pin = j->pin,
-                                        .n_pin = j->n_pin,
-                                        .cancel = j->extra_cancel ? j->extra_cancel : &j->cancel}};
-    TRY(mutate_replace(j->graph, &j->region, j->fragment, &opts, &j->cand, &j->err));
-    /* A result that depends on how far the solver got in its time is not one to build on: the
-     * journal could not replay it. */
-    if (j->cand.status == MEND_TIMEOUT && j->cand.graph) {
-        graph_unref(j->cand.graph);
-        j->cand.graph = NULL;
-    }
-    if (j->cand.status == MEND_TIMEOUT && !j->cand.reason[0])
-        snprintf(j->cand.reason, sizeof j->cand.reason, "the repair took too long");
-    if (j->cand.graph)
-        j->hash = graph_hash(j->cand.graph);
     return ST_OK;
 }
 
@@ -105,10 +96,10 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
     case JOB_QUERY:
         TRY(layers_open(db, path, j->generation, &j->err));
         j->trouble = db->trouble;
-        return segdb_query(db->db, j->graph, &j->region, j->limit, &j->ids, &j->n_ids, &j->err);
+        return query(j, db->db);
     case JOB_CANDIDATE:
     case JOB_REPAIR:
-        return run_mutation(j, db, path);
+        return mutation_run(j, db, path);
     case JOB_LAYOUT: {
         enum status st = dot_layout_init(&j->layout, j->graph, j->keep, 0, &j->cancel, &j->err);
         j->has_layout = st == ST_OK;

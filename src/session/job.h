@@ -11,6 +11,8 @@
 #include "dot/dot.h"
 #include "mutate/mutate.h"
 #include "session/layers.h"
+#include "session/session.h"
+#include "session/wants.h"
 
 enum job_kind { JOB_QUERY, JOB_CANDIDATE, JOB_REPAIR, JOB_LAYOUT, JOB_WRITE, JOB_KEEP };
 
@@ -25,8 +27,9 @@ struct job {
     struct region region;    /* QUERY, CANDIDATE, REPAIR, KEEP */
     int64_t record;          /* CANDIDATE, REPAIR: 0 = the region itself */
     struct graph *fragment;  /* a reference; NULL: fetched by record */
-    struct mend_pin *pin;
-    int n_pin;
+    struct wants wants;      /* REPAIR */
+    struct session_repair how;
+    double patience; /* REPAIR: seconds that it may take; 0: as usual */
     uint64_t seed;
     int limit;       /* QUERY */
     bool *keep;      /* LAYOUT: per slot, or NULL */
@@ -48,7 +51,9 @@ struct job {
     int64_t kept; /* KEEP: the id */
     bool known;   /* KEEP: it was in a database already */
     struct candidate cand;
-    uint64_t hash; /* of cand.graph */
+    uint64_t hash;                 /* of cand.graph */
+    struct mend_conflict conflict; /* REPAIR that is infeasible */
+    bool has_conflict;
     struct dot_layout layout;
     bool has_layout;
 };
@@ -56,8 +61,9 @@ struct job {
 struct job *job_new(enum job_kind kind, const struct graph *g);
 /* Copies the region. */
 void job_set_region(struct job *j, const struct region *r);
-void job_set_pins(struct job *j, const struct mend_pin *pin, int n);
 void job_free(struct job *j);
+/* Why a mutation that ran gave no network; "" when it did. Borrowed. */
+const char *job_reason(const struct job *j);
 
 /* Runs a job on this thread. `db` is this thread's handle, opened at `path` when needed. */
 void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS]);

@@ -11,6 +11,9 @@
 /* Processes that may have one model open at a time, each with a journal of its own. */
 #define MAX_JOURNALS 9
 
+/* What could be repaired once is repaired again, also on a slower or busier machine. */
+#define PATIENCE_S 60.0
+
 /* ---- finding the journal ---- */
 
 static char *default_path(const char *spec, int i)
@@ -98,7 +101,10 @@ static enum status replay_replace(struct session *s, char **word, int n, struct 
     struct version *v;
     if (n < 3 || !str_to_i64(word[1], 0, INT32_MAX, &k))
         return err_set(err, ST_MODEL, "unknown command");
-    TRY(edit_compute(s, (int)k, word[2], (const char *const *)word + 3, n - 3, &j, err));
+    /* what the record does not name was as it is by default, whatever is set now */
+    const struct session_repair plain = {0};
+    TRY(edit_compute(s, (int)k, word[2], (const char *const *)word + 3, n - 3, &plain, PATIENCE_S,
+                     &j, err));
     enum status st = edit_version(s, (int)k, j, &v, err);
     job_free(j);
     if (st == ST_OK)

@@ -81,7 +81,7 @@ void session_free(struct session *s)
     vec_done(&s->accepted);
     vec_done(&s->refused);
     vec_done(&s->same);
-    vec_done(&s->pin);
+    wants_done(&s->wants);
     free(s->told.text);
     free(s->spec);
     free(s->vocab_path);
@@ -141,6 +141,8 @@ enum status session_open(struct session *s, const char *spec, enum session_recov
     s->spec = copy;
     s->seed = s->opts.seed;
     s->model_hash = hash;
+    /* Limits were meant for the network that was open. */
+    s->how.max_flops_paper = s->how.max_params = 0;
     version_adopt(s, v, -1);
     if (s->opts.journal == SESSION_JOURNAL_OFF)
         return ST_OK;
@@ -259,8 +261,10 @@ unsigned session_poll(struct session *s)
         switch (j->kind) {
         case JOB_QUERY:
         case JOB_CANDIDATE:
-        case JOB_REPAIR:
             candidates_take(s, j, &changed);
+            break;
+        case JOB_REPAIR:
+            preview_take(s, j, &changed);
             break;
         case JOB_LAYOUT:
             layout_take(s, j, &changed);

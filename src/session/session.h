@@ -145,7 +145,8 @@ struct session_candidate {
     const struct candidate *result; /* graph, plan, costs; NULL while it is being worked out */
     bool accepted;                  /* result->graph exists */
     const char *reason;             /* why it is not among the accepted; "" otherwise */
-    uint64_t hash;                  /* graph_hash of the child */
+    const struct mend_conflict *conflict; /* of a refused preview; NULL: not known, or none */
+    uint64_t hash;                        /* graph_hash of the child */
     int64_t delta_flops, delta_flops_paper, delta_params; /* of the whole network */
 };
 /* Accepted ones by rank (0 is best): smallest delta_flops_paper first, ties by record. Rejected by
@@ -172,33 +173,54 @@ enum status session_reject(struct session *s, const char *id, struct err *err);
 
 /* Takes candidate `rank` as the preview, without pins; -1 drops the preview. */
 enum status session_preview(struct session *s, int rank, struct err *err);
+/* The same with refused candidate `i`: a worker finds the conflict it was refused for. */
+enum status session_preview_refused(struct session *s, int i, struct err *err);
 /* NULL when there is none. While a pin is being solved, `result` is the result before it and
  * session_preview_busy() is true. Until the next poll. */
 const struct session_candidate *session_previewed(const struct session *s);
 bool session_preview_busy(const struct session *s);
 const struct mend_pin *session_pins(const struct session *s, int *n);
-/* Fixes the output channels of a fragment node (0: releases it) and solves again on a worker. */
+/* Fixes the output channels of a fragment node (0: releases it, also from a bound or preference of
+ * the command language) and solves again on a worker. */
 enum status session_repair_pin(struct session *s, int32_t fragment_node, int64_t channels,
                                struct err *err);
 enum status session_unpin_all(struct session *s, struct err *err);
 /* A fragment node by name or "#id"; -1 when there is none. */
 int32_t session_fragment_node(const struct graph *fragment, const char *name);
 
+/* ---- how repairs are made ---- */
+
+/* Settings of all repairs from now on; those that differ from the defaults (all zero) are part of
+ * the record of an edit. */
+struct session_repair {
+    int grow;     /* nodes outside the segment that may change too, 0 .. 64 */
+    bool adapt;   /* adapters at the ports when nothing else fits */
+    int multiple; /* widths are multiples of it where possible; 0: of 8 where they were, .. 1024 */
+    /* Of the whole network (FLOPs by the paper's rule); 0: no limit, as after session_open. */
+    int64_t max_flops_paper, max_params;
+};
+const struct session_repair *session_repair(const struct session *s);
+/* Drops the preview and asks for the candidates of the selected segment again. ST_USAGE: a value
+ * out of range. */
+enum status session_set_repair(struct session *s, const struct session_repair *r, struct err *err);
+
 /* ---- edits ---- */
 
 /* Applies the preview (with its pins), journalled. ST_NO when it was refused or is not ready.
  * The selection and the preview are dropped. */
 enum status session_apply(struct session *s, struct err *err);
-/* Works out segment k of the current version by the record `id` with pins ("NODE:channels=N") on
- * this thread, selects k and makes the result the preview, also a refused one. ST_USAGE for an
- * unknown segment, id or node. */
-enum status session_try(struct session *s, int k, const char *id, const char *const *pin, int n_pin,
-                        struct err *err);
+/* Works out segment k of the current version by the record `id` on this thread, selects k and makes
+ * the result the preview, also a refused one. Words: pins, bounds and preferences of widths
+ * ("NODE:channels=N", "NODE:channels=LO..HI", "NODE:prefer=N") and settings of the repair
+ * ("grow=4", "adapt=on") that go before those of the session. ST_USAGE for an unknown segment, id,
+ * node or word. */
+enum status session_try(struct session *s, int k, const char *id, const char *const *word,
+                        int n_word, struct err *err);
 /* The canonical edit, done at once on this thread: session_try and session_apply in one. ST_NO
  * with the reason when it cannot be repaired. */
-enum status session_replace(struct session *s, int k, const char *id, const char *const *pin,
-                            int n_pin, struct err *err);
-/* The shape repair that `session_try` would solve, as a CPLEX LP file. */
+enum status session_replace(struct session *s, int k, const char *id, const char *const *word,
+                            int n_word, struct err *err);
+/* The shape repair that `session_try` would solve first, without limits, as a CPLEX LP file. */
 enum status session_write_lp(struct session *s, int k, const char *id, const char *path,
                              struct err *err);
 

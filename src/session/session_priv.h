@@ -79,7 +79,8 @@ struct session {
     struct entry *base;   /* the previewed entry of the list, or NULL */
     struct entry *pinned; /* the preview with pins solved, or NULL */
     bool repairing;
-    VEC(struct mend_pin) pin;
+    struct wants wants; /* of the preview */
+    struct session_repair how;
 
     struct layout layout[SESSION_LAYOUT_COUNT];
     VEC(struct notice) notice; /* not told yet */
@@ -129,16 +130,26 @@ bool candidate_parse_id(const char *id, int64_t *record);
 enum status candidate_job(struct session *s, enum job_kind kind, int k, int64_t record,
                           struct job **out, struct err *err);
 /* Wraps a finished job (taken over). */
-struct entry *entry_new(struct session *s, struct job *j);
+struct entry *entry_new(struct job *j);
 void entry_free(struct entry *e);
 void candidate_set_hidden(struct session *s, const char *id);
 /* Why an id is not among the candidates; NULL when it was not tried. */
 const char *candidate_why_not(const struct session *s, const char *id);
 
+/* preview.c */
+void preview_drop(struct session *s);
+/* Takes a finished repair over. */
+void preview_take(struct session *s, struct job *j, unsigned *changed);
+/* Bounds and wishes, as session_repair_pin; NODE is one of the shown candidate. */
+enum status preview_bound(struct session *s, int32_t node, int64_t lo, int64_t hi, struct err *err);
+enum status preview_prefer(struct session *s, int32_t node, int64_t channels, struct err *err);
+
 /* edit.c */
-/* Computes segment k by id with pins on this thread; job->cand is the result. */
-enum status edit_compute(struct session *s, int k, const char *id, const char *const *pin,
-                         int n_pin, struct job **out, struct err *err);
+/* Computes segment k by id on this thread; job->cand is the result. The words are of wants.h and
+ * settings.h; settings that none of them names are those of `how`. `patience`: as in the job. */
+enum status edit_compute(struct session *s, int k, const char *id, const char *const *word,
+                         int n_word, const struct session_repair *how, double patience,
+                         struct job **out, struct err *err);
 /* The version that a computed job makes, with its canonical command; ST_NO when it was refused. */
 enum status edit_version(struct session *s, int k, const struct job *j, struct version **out,
                          struct err *err);

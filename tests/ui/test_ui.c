@@ -125,12 +125,15 @@ static void walk(int cols, int rows)
     vt_keys(v, "Enter");
     assert_true(vt_expect(v, "repair "));
     assert_true(vt_matches(v, "repair"));
-    vt_keys(v, "j 7");
-    assert_true(vt_expect(v, ":width 7"));
-    vt_keys(v, "2 Enter");
-    assert_true(vt_expect(v, " 72"));
+    vt_keys(v, "j 7 2");
+    assert_true(vt_expect(v, " 72_"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "conv1 pinned to 72 channels"));
     assert_true(vt_matches(v, "repair-pinned"));
-    vt_keys(v, "X");
+    vt_keys(v, "j j j j 7");
+    assert_true(vt_expect(v, "does not fit"));
+    assert_true(vt_matches(v, "repair-refused"));
+    vt_keys(v, "Esc X");
     vt_settle(v);
     vt_keys(v, "Enter");
     assert_true(vt_expect(v, "compare "));
@@ -162,6 +165,200 @@ static void test_views_200x60(void **state)
 {
     (void)state;
     walk(200, 60);
+}
+
+/* ---- repairs ---- */
+
+/* The repair view on Conv1x1 BN Relu Conv3x3 BN, the cursor on conv1. */
+static struct vt *open_repair(int cols, int rows)
+{
+    struct vt *v = start(cols, rows, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, "candidates"));
+    vt_settle(v);
+    vt_type(v, "/conv1x1 relu conv3x3 chg>0 flops<5e9\r\r");
+    assert_true(vt_expect(v, "for segment 3"));
+    vt_keys(v, "j");
+    return v;
+}
+
+/* Waits until the row that has `node` in it begins with `mark` and holds `text`. */
+static bool row_becomes(struct vt *v, const char *node, char mark, const char *text)
+{
+    char name[64], row[512] = "";
+    snprintf(name, sizeof name, " %s ", node);
+    for (int i = 0; i < 200; i++) {
+        vt_quiet(v, 20);
+        for (const char *p = vt_text(v); *p; p += strcspn(p, "\n"), p += *p == '\n') {
+            snprintf(row, sizeof row, "%.*s", (int)strcspn(p, "\n"), p);
+            if (strncmp(row + 1, name, strlen(name)) != 0)
+                continue;
+            if (row[0] == mark && strstr(row, text))
+                return true;
+            break;
+        }
+    }
+    printf("row of %s: %s\n", node, row);
+    return false;
+}
+
+static void check_pin(int cols, int rows)
+{
+    struct vt *v = open_repair(cols, rows);
+    assert_true(row_becomes(v, "conv1", ' ', " 128 "));
+    vt_keys(v, "7");
+    assert_true(row_becomes(v, "conv1", '*', "Nx7x56x56"));
+    vt_keys(v, "2");
+    assert_true(row_becomes(v, "conv1", '*', " 72_"));
+    assert_true(row_becomes(v, "relu1", '*', "Nx72x56x56"));
+    assert_true(row_becomes(v, "conv2", ' ', "Nx256x56x56"));
+    vt_keys(v, "Esc");
+    assert_true(vt_expect(v, "conv1 has no pin again"));
+    assert_true(row_becomes(v, "conv1", ' ', "Nx128x56x56"));
+    vt_keys(v, "7 Backspace 9 6 Enter");
+    assert_true(vt_expect(v, "conv1 pinned to 96 channels"));
+    assert_true(row_becomes(v, "conv1", '*', "Nx96x56x56"));
+    vt_keys(v, "+ +");
+    assert_true(row_becomes(v, "conv1", '*', " 112_"));
+    vt_keys(v, "-");
+    assert_true(row_becomes(v, "conv1", '*', " 104_"));
+    vt_keys(v, "Esc");
+    assert_true(vt_expect(v, "conv1 has its pin of 96 again"));
+    assert_true(row_becomes(v, "bn1", ' ', "Nx96x56x56"));
+    /* one that cannot be */
+    vt_keys(v, "j j j j");
+    vt_keys(v, "7");
+    assert_true(vt_expect(v, "the pin on 'bn2' asks"));
+    assert_true(vt_expect(v, "shown: the last that fit"));
+    assert_true(row_becomes(v, "bn2", '!', " 7_"));
+    assert_true(row_becomes(v, "output1", '!', "Nx256x56x56"));
+    assert_true(row_becomes(v, "conv1", ' ', "Nx96x56x56"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "7 is refused; another number, or Esc to restore"));
+    vt_type(v, "2\r"); /* Enter before the answer */
+    assert_true(vt_expect(v, "72 is refused"));
+    vt_keys(v, "a");
+    assert_true(vt_expect(v, "for segment 3"));
+    vt_quiet(v, 100);
+    assert_null(strstr(vt_text(v), "applied"));
+    vt_keys(v, "k");
+    assert_true(vt_expect(v, "bn2 has no pin again"));
+    assert_true(row_becomes(v, "bn2", ' ', "Nx256x56x56"));
+    vt_keys(v, "a");
+    assert_true(vt_expect(v, "applied as version 1: replace 3 s5 conv1:channels=96"));
+    char cmd[300];
+    snprintf(cmd, sizeof cmd, "grep -rq 'replace 3 s5 conv1:channels=96' '%s'",
+             getenv("XDG_STATE_HOME"));
+    shell(cmd);
+    quit(v);
+}
+
+static void test_pin(void **state)
+{
+    (void)state;
+    check_pin(80, 24);
+    fresh(state); /* nothing to go on with */
+    check_pin(200, 60);
+}
+
+static void check_refusal(int cols, int rows)
+{
+    struct vt *v = start(cols, rows, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, "candidates"));
+    vt_settle(v);
+    vt_keys(v, "Tab a");
+    assert_true(vt_expect(v, "input 'input1'"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "for segment 3"));
+    assert_true(vt_expect(v, "does not fit: "));
+    assert_true(vt_expect(v, "! input1"));
+    vt_keys(v, "c");
+    vt_quiet(v, 100);
+    assert_true(vt_expect(v, "for segment 3"));
+    vt_keys(v, "a");
+    vt_quiet(v, 100);
+    assert_null(strstr(vt_text(v), "applied"));
+    assert_true(vt_matches(v, "repair-conflict"));
+    vt_keys(v, "Esc");
+    assert_true(vt_expect(v, "these are the refused"));
+    quit(v);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    check_refusal(80, 24);
+    fresh(state); /* nothing to go on with */
+    check_refusal(200, 60);
+}
+
+static void test_settings(void **state)
+{
+    (void)state;
+    struct vt *v = open_repair(100, 30);
+    vt_type(v, ":set multiple 16\r");
+    assert_true(vt_expect(v, "candidates"));
+    assert_true(vt_expect(v, "x16"));
+    vt_settle(v);
+    vt_keys(v, "Enter j");
+    assert_true(vt_expect(v, "for segment 3"));
+    vt_keys(v, "-");
+    assert_true(row_becomes(v, "conv1", '*', "Nx112x56x56"));
+    vt_keys(v, "Enter d");
+    assert_true(vt_expect(v, "repairs: adapt, x16"));
+    assert_true(vt_expect(v, "candidates"));
+    vt_settle(v);
+    vt_keys(v, "w M");
+    assert_true(vt_expect(v, "repairs: grow 4, adapt, x32"));
+    vt_type(v, ":multiple 5000\r");
+    assert_true(vt_expect(v, "multiple 5000 is not from 0 to 1024"));
+    vt_type(v, ":multiple 0\r");
+    assert_true(vt_expect(v, "repairs: grow 4, adapt"));
+    vt_settle(v);
+    quit(v);
+}
+
+/* What is done outside the segment: nodes around it, adapters at its ports. */
+static void check_reach(int cols, int rows)
+{
+    struct vt *v = start(cols, rows, "zoo:fsrcnn-3");
+    assert_true(vt_expect(v, "segments"));
+    vt_type(v, ":set adapt on\r:segment 3\r");
+    assert_true(vt_expect(v, "candidates"));
+    vt_settle(v);
+    vt_type(v, "/adp\r");
+    assert_true(vt_expect(v, "adapter: conv1x1 at output 1"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "1 adapter,"));
+    assert_true(row_becomes(v, "adapter output 1", '+', "Conv 1x1"));
+    assert_true(vt_expect(v, " adapter: conv1x1 at output 1"));
+    assert_true(vt_matches(v, "repair-adapted"));
+    vt_keys(v, "j j 4");
+    assert_true(vt_expect(v, "the width of an adapter follows"));
+    vt_keys(v, "a");
+    assert_true(vt_expect(v, "applied as version 1"));
+    vt_type(v, ":open zoo:resnet50\r:set grow 4\r:segment 1\r");
+    assert_true(vt_expect(v, "candidates"));
+    assert_true(vt_expect(v, "97 fit"));
+    vt_settle(v);
+    vt_type(v, "/out\r");
+    assert_true(vt_expect(v, "outside: layer1.0.conv1"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, ", 2 outside,"));
+    assert_true(vt_expect(v, " outside: layer1.0.conv1 new weights, layer1.0.downsample.0 new"));
+    assert_true(vt_matches(v, "repair-grown"));
+    quit(v);
+}
+
+static void test_reach(void **state)
+{
+    (void)state;
+    check_reach(80, 24);
+    fresh(state); /* nothing to go on with */
+    check_reach(200, 60);
 }
 
 /* ---- other terminals ---- */
@@ -431,6 +628,15 @@ static void test_sanitise(void **state)
     assert_true(wcscmp(out, L"??") == 0);
     text_clean(clean, sizeof clean, "a\nb\tc\302\233d");
     assert_string_equal(clean, "a?b?c?d");
+    size_t skip;
+    assert_int_equal(text_line("one two three", 9, false, &skip), 7);
+    assert_int_equal(skip, 1);
+    assert_int_equal(text_line("abcdef", 4, false, &skip), 4);
+    assert_int_equal(skip, 0);
+    assert_int_equal(text_line("\u4e2d\u4e2d", 1, false, &skip), 3);
+    assert_int_equal(text_lines("one two three", 9, false), 2);
+    assert_int_equal(text_lines("one two three", 13, false), 1);
+    assert_int_equal(text_lines("", 13, false), 0);
     text_ops(clean, 12, "BatchNormalization Conv3x3 Relu");
     assert_string_equal(clean, "BN Conv3x3 ");
 }
@@ -591,7 +797,7 @@ static void test_prompt(void **state)
     vt_keys(v, "^C"); /* leaves the prompt, not the program */
     assert_true(vt_expect(v, " Enter open"));
     vt_keys(v, "?");
-    assert_true(vt_expect(v, "Everywhere"));
+    assert_true(vt_expect(v, "In repair"));
     vt_keys(v, "^C");
     int status = vt_wait(v);
     assert_true(WIFEXITED(status));
@@ -623,11 +829,11 @@ static void test_random(void **state)
 {
     (void)state;
     static const char *const keys[] = {
-        "j",     "k",     "PgDn", "PgUp", "G",  "g",   "Tab", "z",           "s",
-        "S",     "n",     "N",    "J",    "K",  "H",   "L",   "l",           "Enter",
-        "Enter", "c",     "r",    "+",    "-",  "h",   "x",   "X",           "u",
-        "^R",    "a",     "Up",   "Down", "= ", "? q", "b",   "p 1 6 Enter", "/ c o n v Enter",
-        ": Esc", "1 Esc",
+        "j",     "k",     "PgDn",      "PgUp", "G",  "g",   "Tab", "z",           "s",
+        "S",     "n",     "N",         "J",    "K",  "H",   "L",   "l",           "Enter",
+        "Enter", "c",     "r",         "+",    "-",  "h",   "x",   "X",           "u",
+        "^R",    "a",     "Up",        "Down", "= ", "? q", "b",   "p 1 6 Enter", "/ c o n v Enter",
+        ": Esc", "1 Esc", "7 2 Enter", "w",    "d",  "M",
     };
     unsigned long x = 12345;
     struct vt *v = start(100, 30, "zoo:resnet50");
@@ -662,7 +868,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, fresh)
     const struct CMUnitTest tests[] = {
-        T(test_views_80x24),   T(test_views_200x60), T(test_ascii_mono), T(test_no_color),
+        T(test_views_80x24),   T(test_views_200x60), T(test_pin),        T(test_refused),
+        T(test_settings),      T(test_reach),        T(test_ascii_mono), T(test_no_color),
         T(test_bad_terminals), T(test_no_terminal),  T(test_resize),     T(test_crash),
         T(test_end_signals),   T(test_suspend),      T(test_idle),       T(test_bad_model),
         T(test_hostile_name),  T(test_sanitise),     T(test_script),     T(test_export_asks),
