@@ -1,0 +1,181 @@
+/* fit: trains a network on real images and measures it. */
+#include "cli/fit_options.h"
+
+#include "base/file.h"
+#include "session/model.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum status fit_options_read(const struct cli *c, struct fit_opts *o, struct err *err)
+{
+    const struct {
+        const char *name;
+        int64_t lo, hi;
+        int *to;
+    } number[] = {
+        {"--epochs", 1, 100000, &o->epochs}, {"--images", 1, INT32_MAX, &o->n_train},
+        {"--batch", 1, 65536, &o->batch},    {"--test-images", 1, INT32_MAX, &o->n_test},
+        {"--shift", 0, 64, &o->shift},       {"--bn-images", 0, INT32_MAX, &o->bn_images},
+    };
+    const struct {
+        const char *name;
+        double hi;
+        double *to;
+    } real[] = {{"--lr", 1000, &o->lr}, {"--average", 1, &o->average}};
+    for (size_t i = 0; i < sizeof number / sizeof *number; i++) {
+        int64_t v;
+        TRY(cli_get_int(c, number[i].name, number[i].lo, number[i].hi, *number[i].to, &v, err));
+        *number[i].to = (int)v;
+    }
+    for (size_t i = 0; i < sizeof real / sizeof *real; i++) {
+        const char *text = cli_get(c, real[i].name);
+        double v;
+        if (!text)
+            continue;
+        if (!str_to_double(text, &v) || v < 0 || v > real[i].hi)
+            return err_set(err, ST_USAGE, "%s: '%.60s' is not a number from 0 to %g", real[i].name,
+                           text, real[i].hi);
+        *real[i].to = v;
+    }
+    o->flip = o->flip || cli_get(c, "--flip");
+    return ST_OK;
+}
+
+struct fitting {
+    struct cli *c;
+    int epochs;
+    char last[48];
+};
+
+static void on_step(void *arg, int done, int total)
+{
+    struct fitting *f = arg;
+    cli_progress(f->c, done, total, f->last);
+}
+
+static void on_epoch(void *arg, const struct fit_epoch *e)
+{
+    struct fitting *f = arg;
+    snprintf(f->last, sizeof f->last, "epoch %d/%d: %.2f %%", e->epoch, f->epochs,
+             100 * e->test_acc);
+}
+
+/* Before hours of training: whether the result can be written. */
+static enum status check_output(const char *path, struct err *err)
+{
+    struct file_writer w;
+    if (!path)
+        return ST_OK;
+    if (!model_can_write(path)) {
+        err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf");
+        return err_in_file(err, path), ST_USAGE;
+    }
+    TRY(file_writer_open(&w, path, err));
+    file_writer_discard(&w);
+    return ST_OK;
+}
+
+static void add_json(struct cli *c, const struct fit_result *r, const struct fit_opts *o,
+                     const struct images_info *d)
+{
+    struct json j;
+    cli_json_begin(c, &j);
+    json_kstr(&j, "model", c->arg[0]);
+    json_kstr(&j, "metric", "accuracy");
+    json_knum(&j, "acc", r->acc);
+    json_knum(&j, "loss", r->loss);
+    json_key(&j, "epochs");
+    json_array(&j);
+    for (int i = 0; i < r->n_epochs; i++) {
+        const struct fit_epoch *e = &r->epoch[i];
+        json_object(&j);
+        json_kint(&j, "epoch", e->epoch);
+        json_knum(&j, "loss", e->loss);
+        json_knum(&j, "train_acc", e->train_acc);
+        json_knum(&j, "test_acc", e->test_acc);
+        json_knum(&j, "test_loss", e->test_loss);
+        json_knum(&j, "seconds", e->seconds);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_knum(&j, "seconds", r->seconds);
+    json_kstr(&j, "data", d->name);
+    json_kint(&j, "images", o->n_train && o->n_train < d->n_train ? o->n_train : d->n_train);
+    json_kint(&j, "seed", (int64_t)c->seed);
+    json_kint(&j, "threads", o->threads);
+    json_kstr(&j, "adapted", r->adapted);
+    json_kstr(&j, "output", cli_get(c, "--output"));
+    cli_json_end(c, &j);
+}
+
+static void add_text(struct cli *c, const struct fit_result *r, const struct images_info *d)
+{
+    struct str *s = &c->out;
+    str_addf(s, "%s on %s\n", c->arg[0], d->name);
+    if (r->adapted[0])
+        str_addf(s, "adapted: %s\n", r->adapted);
+    str_add(s, "epoch    loss  train %   test %  test loss  seconds\n");
+    for (int i = 0; i < r->n_epochs; i++) {
+        const struct fit_epoch *e = &r->epoch[i];
+        str_addf(s, "%5d %7.4f %8.2f %8.2f %10.4f %8.1f\n", e->epoch, e->loss, 100 * e->train_acc,
+                 100 * e->test_acc, e->test_loss, e->seconds);
+    }
+    if (cli_get(c, "--output"))
+        str_addf(s, "%s: written\n", cli_get(c, "--output"));
+}
+
+static enum status run(struct cli *c, struct err *err)
+{
+    const char *path = cli_get(c, "--output");
+    struct fitting f = {.c = c};
+    struct fit_opts o = {.epochs = 4,
+                         .bn_images = 2000,
+                         .seed = c->seed,
+                         .threads = c->threads ? c->threads : (int)sysconf(_SC_NPROCESSORS_ONLN),
+                         .cancel = &cli_interrupted,
+                         .step = on_step,
+                         .progress = on_epoch,
+                         .arg = &f};
+    struct graph *g;
+    struct images *d = NULL;
+    struct fit_result r = {0};
+    TRY(fit_options_read(c, &o, err));
+    TRY(check_output(path, err));
+    f.epochs = o.epochs;
+    TRY(cli_model(c, c->arg[0], &g, err));
+    enum status st = images_open(&d, cli_get(c, "--data"), err);
+    if (st == ST_OK) {
+        st = fit_classify(g, d, &o, &r, err);
+        if (st != ST_OK && st != ST_CANCELLED)
+            err_in_file(err, c->arg[0]);
+    }
+    if (st == ST_OK && path)
+        st = session_write(r.trained, NULL, path, err);
+    if (st == ST_OK) {
+        struct images_info info = images_info(d);
+        if (c->json)
+            add_json(c, &r, &o, &info);
+        else
+            add_text(c, &r, &info);
+    }
+    fit_result_done(&r);
+    images_free(d);
+    graph_unref(g);
+    return st;
+}
+
+static const struct cli_option options[] = {
+    FIT_OPTIONS("4", "all", "64", "0.05", "2000", "0"),
+    {"--output", "-o", "FILE", "write the trained network"},
+    {NULL, NULL, NULL, NULL},
+};
+const struct cli_command cmd_fit = {
+    .name = "fit",
+    .args = "MODEL",
+    .help = "train a classifier on real images and measure its accuracy",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,22 @@
+/* The parts of compiling, for src/exec/plan*.c. */
+#ifndef EXEC_PLAN_H
+#define EXEC_PLAN_H
+
+#include "exec/k.h"
+
+/* Inference that need not follow the nodes one by one. */
+bool plan_is_fast(const struct exec *e);
+/* A value without buffer and producer. */
+struct value *plan_value(struct exec *e, const struct ttype *type);
+/* Whether input `port` is a running statistic. */
+bool plan_is_state(const struct node *n, int port);
+/* Finds the learnt parameters and marks what is computed from them. */
+void plan_params(struct exec *e);
+/* Lets convolutions compute what follows them (step.fusion). */
+void plan_fuse(struct exec *e);
+/* Asks the kernels for their layouts; adds steps that make plain copies. */
+enum status plan_layouts(struct exec *e, struct err *err);
+/* Gives every value its buffer. */
+enum status plan_buffers(struct exec *e, struct err *err);
+
+#endif

@@ -1,0 +1,119 @@
+/* Folding and fusing for inference: a convolution takes over the normalisation, the sum and the
+ * activation that follow it, where nothing else reads what lies between. */
+#include "exec/plan.h"
+
+/* Index of the one step that reads v; -1: none, or several uses. */
+static int only_reader(const struct exec *e, const struct value *v, size_t from)
+{
+    if (v->n_uses != 1)
+        return -1;
+    for (size_t i = from; i < e->steps.n; i++)
+        for (int p = 0; p < e->steps.at[i].n_in; p++)
+            if (e->steps.at[i].in[p] == v)
+                return (int)i;
+    return -1;
+}
+
+static const struct exec_kernel nothing = {.op = OP_IDENTITY};
+
+/* `done` is computed by `by` from now on. */
+static void absorb(struct step *by, struct step *done)
+{
+    by->out[0] = done->out[0];
+    for (int p = 0; p < done->n_in; p++)
+        if (done->in[p])
+            done->in[p]->n_uses--;
+    done->kernel = &nothing;
+    done->n_in = done->n_out = 0;
+    done->into = by->id;
+}
+
+static bool constants(const struct step *s, int from)
+{
+    for (int p = from; p < s->n_in; p++)
+        if (s->in[p] && !s->in[p]->tensor)
+            return false;
+    return true;
+}
+
+static bool take_norm(struct step *conv, struct step *next)
+{
+    struct fusion *f = conv->fusion;
+
+    if (next->node->op != OP_BATCHNORM || f->norm[0] || f->n_post || next->n_out != 1 ||
+        !constants(next, 1) || node_int(next->node, "training_mode", 0) != 0)
+        return false;
+    for (int i = 0; i < 4; i++)
+        f->norm[i] = next->in[1 + i]->data;
+    f->epsilon = node_float(next->node, "epsilon", 1e-5F);
+    absorb(conv, next);
+    return true;
+}
+
+static bool take_function(struct step *conv, struct step *next)
+{
+    struct fusion *f = conv->fusion;
+    struct post *p = &f->post[f->n_post];
+
+    if (f->n_post == FUSION_POSTS || !k_function(next, &p->alg, &p->a, &p->b))
+        return false;
+    f->n_post++;
+    absorb(conv, next);
+    return true;
+}
+
+/* The step that makes v; -1: the graph's input or a constant. */
+static int maker(const struct exec *e, const struct value *v, size_t before)
+{
+    for (size_t i = 0; i < before; i++)
+        for (int p = 0; p < e->steps.at[i].n_out; p++)
+            if (e->steps.at[i].out[p] == v)
+                return (int)i;
+    return -1;
+}
+
+/* conv(x) + other, where the other is there before the convolution starts. */
+static bool take_sum(struct exec *e, size_t at, struct step *next)
+{
+    struct step *conv = &e->steps.at[at];
+    struct fusion *f = conv->fusion;
+    struct value *other, *mine = conv->out[0];
+    struct value **in;
+
+    if ((next->node->op != OP_ADD && next->node->op != OP_SUM) || next->n_in != 2 || f->sum ||
+        f->n_post || conv->node->op != OP_CONV || next->in[0] == next->in[1])
+        return false;
+    other = next->in[0] == mine ? next->in[1] : next->in[0];
+    if (other->tensor || !dnnl_memory_desc_equal(&other->md, &mine->md) || maker(e, other, at) < 0)
+        return false;
+    absorb(conv, next);
+    in = x_calloc(5, sizeof(struct value *));
+    memcpy(in, conv->in, (size_t)conv->n_in * sizeof(struct value *));
+    in[3] = other;
+    other->n_uses++;
+    free(conv->in);
+    conv->in = in;
+    conv->n_in = 4;
+    f->sum = other;
+    return true;
+}
+
+void plan_fuse(struct exec *e)
+{
+    for (size_t i = 0; i < e->steps.n; i++) {
+        struct step *s = &e->steps.at[i];
+        int next;
+
+        if ((s->node->op != OP_CONV && s->node->op != OP_CONVT) || !constants(s, 1) || s->n_in == 0)
+            continue;
+        s->fusion = x_calloc(1, sizeof *s->fusion);
+        while ((next = only_reader(e, s->out[0], i + 1)) >= 0) {
+            struct step *n = &e->steps.at[next];
+
+            if (n->in[0] != s->out[0] && n->node->op != OP_ADD && n->node->op != OP_SUM)
+                break;
+            if (!take_norm(s, n) && !take_sum(e, i, n) && !take_function(s, n))
+                break;
+        }
+    }
+}
