@@ -8,7 +8,7 @@ cd "$top" || exit 99
 
 find src ui -name '*.[ch]' -o -name '*.cc' | sort | xargs awk '
 BEGIN {
-    split("base:0 graph:1 shape:2 onx:2 dot:2 bpe:3 cost:3 exec:3 family:3 segdb:4 mend:4 pred:4 " \
+    split("base:0 comm:1 graph:1 shape:2 onx:2 dot:2 bpe:3 cost:3 exec:3 family:3 torch:3 segdb:4 mend:4 pred:4 " \
           "mutate:5 search:6 session:7 cli:8 ui:8", rows, " ")
     for (i in rows) { split(rows[i], kv, ":"); layer[kv[1]] = kv[2] }
     # header (extended regular expression) -> modules that may include it
@@ -19,7 +19,7 @@ BEGIN {
     own["^(cJSON[.]h|cjson/.*)$"] = "onx bpe segdb family cost session cli ui"
     own["^(onnx/.*|google/protobuf/.*|protobuf-c/.*)$"] = "onx"
     own["^(dnnl.*|oneapi/.*)$"] = "exec"
-    own["^(mpi[.]h)$"] = "search"
+    own["^(mpi[.]h)$"] = "comm"
     # calls by which a front would change things behind the session
     around = "(graph_edit_[a-z_]+|node_set_[a-z_]+|segdb_(add|create)|mend_region) *[(]"
     bad = 0; seen = 0

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "family/family.h"
+#include "session/fitting.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -88,6 +89,18 @@ void ui_open_model(struct ui *ui, const char *spec)
 
 /* ---- writing ---- */
 
+static void ask_to_write(struct ui *ui, const char *path, void (*write_it)(struct ui *, bool))
+{
+    char line[200];
+    free(ui->path);
+    ui->path = expand(path);
+    if (access(ui->path, F_OK) == 0) {
+        snprintf(line, sizeof line, "%.150s exists. Replace it? (y/n) ", ui->path);
+        ui_ask(ui, line, write_it);
+    } else
+        write_it(ui, true);
+}
+
 static void export_now(struct ui *ui, bool yes)
 {
     struct err err = {0};
@@ -101,7 +114,6 @@ static void export_now(struct ui *ui, bool yes)
 
 static void export_file(struct ui *ui, const char *arg)
 {
-    char line[200];
     if (!session_is_open(ui->session)) {
         ui_say(ui, "no model is open");
         return;
@@ -110,13 +122,23 @@ static void export_file(struct ui *ui, const char *arg)
         ui_prompt(ui, "export ");
         return;
     }
-    free(ui->path);
-    ui->path = expand(arg);
-    if (access(ui->path, F_OK) == 0) {
-        snprintf(line, sizeof line, "%.150s exists. Replace it? (y/n) ", ui->path);
-        ui_ask(ui, line, export_now);
-    } else
-        export_now(ui, true);
+    ask_to_write(ui, arg, export_now);
+}
+
+static void save_now(struct ui *ui, bool yes)
+{
+    struct err err = {0};
+    if (!yes)
+        ui_say(ui, "not written");
+    else if (session_fit_save_later(ui->session, ui->path, &err) != ST_OK)
+        ui_fail(ui, &err);
+    else
+        ui_say(ui, "writing %s ...", ui->path);
+}
+
+void ui_save_trained(struct ui *ui, const char *path)
+{
+    ask_to_write(ui, path, save_now);
 }
 
 static void save_display(struct ui *ui, const char *arg)
@@ -248,6 +270,9 @@ static bool common(struct ui *ui, enum action a, const char *arg)
         else
             ui_say(ui, "no model is open");
         return true;
+    case ACTION_FIT:
+        ui_push(ui, VIEW_FIT);
+        return true;
     case ACTION_EXPORT:
         export_file(ui, arg);
         return true;
@@ -311,7 +336,7 @@ static void session_line(struct ui *ui, const char *line)
     struct str out = {0};
     struct err err = {0};
     int selected = session_selected(s), cursor = session_cursor(s), n = session_n_versions(s);
-    bool waited = session_pending(s) != NULL;
+    bool waited = session_pending(s) != NULL, trained = session_fit_running(s);
     const struct session_candidate *shown = session_previewed(s);
     enum status st = session_command(s, line, SESSION_ASYNC, &out, &err);
     if (session_cursor(s) != cursor || session_n_versions(s) != n ||
@@ -324,6 +349,8 @@ static void session_line(struct ui *ui, const char *line)
         ui_pop_to(ui, ui_has_view(ui, VIEW_CANDIDATES) ? VIEW_CANDIDATES : VIEW_SEGMENTS);
     else if (ui_top(ui) == VIEW_CANDIDATES) /* its rows may be looked for anew */
         ui_pop_to(ui, VIEW_CANDIDATES);
+    if (!trained && session_fit_running(s))
+        ui_push(ui, VIEW_FIT);
     bool new_view = session_previewed(s) && session_previewed(s) != shown;
     if (new_view && !ui_has_view(ui, VIEW_REPAIR))
         ui_push(ui, VIEW_REPAIR);
@@ -428,8 +455,11 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
                 offer(out, head, name, "");
             free(name);
         }
+        for (int i = 0; i < SESSION_FIT_SETTINGS && str_starts(text, "fit "); i++)
+            if (str_starts(session_fit_name(i), part))
+                offer(out, head, session_fit_name(i), " ");
         if (str_starts(text, "open ") || str_starts(text, "export ") ||
-            str_starts(text, "save-display "))
+            str_starts(text, "save-display ") || str_starts(text, "fit-save "))
             offer_files(out, head, part);
     }
     if (out->word.n)

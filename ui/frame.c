@@ -1,4 +1,5 @@
 /* One frame: the line about the model, the view, the message, the keys. */
+#include "session/fitting.h"
 #include "ui/ui_priv.h"
 
 #include <string.h>
@@ -48,6 +49,8 @@ static void draw_top(struct ui *ui, int w)
         session_progress(s, &done, &total);
     if (session_busy(s) && total > 0 && done < total)
         snprintf(right, sizeof right, "%d/%d  ", done, total);
+    else if (session_fit_running(s))
+        snprintf(right, sizeof right, "training %d %%  ", session_fit_percent(s));
     else if (session_busy(s))
         snprintf(right, sizeof right, "working  ");
     size_t n = strlen(right);

@@ -30,6 +30,8 @@ static const struct look looks[STYLE_COUNT] = {
     [STYLE_ERROR] = {231, 124, COLOR_WHITE, COLOR_RED, A_BOLD, A_BOLD, A_REVERSE | A_BOLD},
     [STYLE_EDGE] = {244, -1, -1, -1, A_DIM, 0, 0},
     [STYLE_FOCUS] = {231, 60, COLOR_WHITE, COLOR_BLUE, A_BOLD, A_BOLD, A_REVERSE},
+    [STYLE_BEFORE] = {74, -1, COLOR_CYAN, -1, 0, 0, 0},
+    [STYLE_AFTER] = {172, -1, COLOR_YELLOW, -1, A_BOLD, A_BOLD, A_BOLD},
     [STYLE_SEGMENT + 0] = {74, -1, COLOR_CYAN, -1, 0, 0, 0},
     [STYLE_SEGMENT + 1] = {172, -1, COLOR_YELLOW, -1, 0, 0, 0},
     [STYLE_SEGMENT + 2] = {71, -1, COLOR_GREEN, -1, 0, 0, 0},
@@ -56,6 +58,9 @@ static const char *const glyphs[GLYPH_COUNT][2] = {
     [GLYPH_TO] = {"->", "\u2192"},      [GLYPH_DOT] = {"*", "\u00b7"},
     [GLYPH_DELTA] = {"d ", "\u0394"},   [GLYPH_HERE] = {"*", "\u25cf"},
     [GLYPH_TRACK] = {"|", "\u2502"},    [GLYPH_THUMB] = {"#", "\u2588"},
+    [GLYPH_BEFORE] = {"o", "\u25cb"},   [GLYPH_AFTER] = {"x", "\u25c6"},
+    [GLYPH_BOTH] = {"8", "\u25c8"},     [GLYPH_BEFORE_LINE] = {".", "\u00b7"},
+    [GLYPH_AFTER_LINE] = {":", ":"},
 };
 
 /* The terminal is one for the process, and so is what it looks like. */

@@ -22,7 +22,9 @@ enum style {
     STYLE_MOVED, /* by the last keys */
     STYLE_ERROR,
     STYLE_EDGE,
-    STYLE_FOCUS, /* a box under the cursor */
+    STYLE_FOCUS,  /* a box under the cursor */
+    STYLE_BEFORE, /* curves */
+    STYLE_AFTER,
     STYLE_SEGMENT,
     STYLE_SEGMENTS = 12, /* so many styles from STYLE_SEGMENT on */
     STYLE_COUNT = STYLE_SEGMENT + STYLE_SEGMENTS
@@ -51,6 +53,11 @@ enum glyph {
     GLYPH_HERE,
     GLYPH_TRACK,
     GLYPH_THUMB,
+    GLYPH_BEFORE, /* points and lines of curves */
+    GLYPH_AFTER,
+    GLYPH_BOTH,
+    GLYPH_BEFORE_LINE,
+    GLYPH_AFTER_LINE,
     GLYPH_COUNT
 };
 

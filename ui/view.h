@@ -73,6 +73,8 @@ void ui_apply(struct ui *ui);
 /* ACTION_GROW, _ADAPT, _MULTIPLE: the value given, or the next one; back to the candidates, which
  * are looked for anew. */
 void ui_set_repair(struct ui *ui, enum action a, const char *arg);
+/* Writes what was trained (fitting.h), after a question when the file exists. */
+void ui_save_trained(struct ui *ui, const char *path);
 /* Names of models opened before, newest first (file_xdg STATE recent); at most n. */
 int ui_recent(struct ui *ui, const char **out, int n);
 

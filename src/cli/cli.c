@@ -385,6 +385,8 @@ int cli_main(int argc, char **argv, cli_ui_fn *ui)
     }
     if (st != ST_OK && err.msg[0])
         fprintf(stderr, "autogo: %s\n", err_text(&err, buf, sizeof buf));
+    /* after the last word: a launcher may end all ranks when one has failed */
+    comm_close(c.comm, st != ST_OK);
     str_done(&c.out);
     vec_done(&c.setting);
     free(c.arg);

@@ -4,6 +4,7 @@
 
 #include "base/vec.h"
 #include "cli/cli.h"
+#include "comm/comm.h"
 
 /* An option, or a line of help on something else (a verb, a form of argument). */
 struct cli_option {
@@ -42,6 +43,7 @@ struct cli {
     int ui_exit; /* of the workbench */
     bool ui_ran;
     bool progress_shown;
+    struct comm *comm; /* other processes of this command; NULL: none */
     bool tells_itself; /* how it was interrupted: the error stands as it is */
 };
 

@@ -7,7 +7,7 @@ enum status cli_write_model(struct cli *c, const char *spec, const char *path, s
 {
     struct graph *g;
     if (!model_can_write(path)) {
-        err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf");
+        err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf .py");
         return err_in_file(err, path), ST_USAGE;
     }
     TRY(cli_model(c, spec, &g, err));
@@ -35,7 +35,9 @@ static enum status run_convert(struct cli *c, struct err *err)
 }
 
 static const struct cli_option options_convert[] = {
-    {"--output", "-o", "FILE", "the file; its suffix chooses onnx json dot svg png pdf"},
+    {"--output", "-o", "FILE",
+     "the file; its suffix chooses onnx json dot svg png pdf py (a PyTorch module and its "
+     "weights)"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_convert = {

@@ -259,7 +259,7 @@ static const struct cli_option options[] = {
     {"--origin", NULL, "GROUP", "list: only those seen in zoo, nb101, nb201 ..."},
     {"--nodes", NULL, "N", "list: only those of N nodes; add: the names of the nodes, A,B,C"},
     {"--top", "-n", "N", "list: how many (20)"},
-    {"--output", "-o", "FILE", "show: also to a file, onnx json dot svg png pdf by its suffix"},
+    {"--output", "-o", "FILE", "show: also to a file, onnx json dot svg png pdf py by its suffix"},
     {"--segment", "-k", "K", "add: the segment (autogo segment lists them)"},
     {"--vocab", NULL, "V", "add: canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},

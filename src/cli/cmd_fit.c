@@ -1,10 +1,11 @@
-/* fit: trains a network on real images and measures it. */
+/* fit: trains a network for a task on real images and measures it. */
 #include "cli/fit_options.h"
 
 #include "base/file.h"
 #include "session/model.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum status fit_options_read(const struct cli *c, struct fit_opts *o, struct err *err)
@@ -44,9 +45,21 @@ enum status fit_options_read(const struct cli *c, struct fit_opts *o, struct err
 
 struct fitting {
     struct cli *c;
+    const struct fit_task_info *task;
     int epochs;
     char last[48];
 };
+
+static bool is_share(const struct fit_task_info *t)
+{
+    return strcmp(t->unit, "%") == 0;
+}
+
+/* A value of the metric as people read it. */
+static double shown(const struct fit_task_info *t, double value)
+{
+    return is_share(t) ? 100 * value : value;
+}
 
 static void on_step(void *arg, int done, int total)
 {
@@ -57,33 +70,44 @@ static void on_step(void *arg, int done, int total)
 static void on_epoch(void *arg, const struct fit_epoch *e)
 {
     struct fitting *f = arg;
-    snprintf(f->last, sizeof f->last, "epoch %d/%d: %.2f %%", e->epoch, f->epochs,
-             100 * e->test_acc);
+    snprintf(f->last, sizeof f->last, "epoch %d/%d: %.2f %s", e->epoch, f->epochs,
+             shown(f->task, e->test_value), f->task->unit);
 }
 
-/* Before hours of training: whether the result can be written. */
-static enum status check_output(const char *path, struct err *err)
+/* Before hours of training: whether a file can be written. */
+static enum status can_write(const char *path, struct err *err)
 {
     struct file_writer w;
     if (!path)
         return ST_OK;
-    if (!model_can_write(path)) {
-        err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf");
-        return err_in_file(err, path), ST_USAGE;
-    }
     TRY(file_writer_open(&w, path, err));
     file_writer_discard(&w);
     return ST_OK;
 }
 
+static enum status check_output(const char *path, struct err *err)
+{
+    if (path && !model_can_write(path)) {
+        err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf");
+        return err_in_file(err, path), ST_USAGE;
+    }
+    return can_write(path, err);
+}
+
 static void add_json(struct cli *c, const struct fit_result *r, const struct fit_opts *o,
                      const struct images_info *d)
 {
+    const struct fit_task_info *task = fit_task_info(o->task);
     struct json j;
     cli_json_begin(c, &j);
     json_kstr(&j, "model", c->arg[0]);
-    json_kstr(&j, "metric", "accuracy");
-    json_knum(&j, "acc", r->acc);
+    json_kstr(&j, "task", task->name);
+    json_kstr(&j, "metric", task->metric);
+    json_kstr(&j, "unit", is_share(task) ? "share" : task->unit);
+    json_knum(&j, "value", r->value);
+    json_knum(&j, "baseline", r->baseline);
+    if (o->task == FIT_CLASSIFY)
+        json_knum(&j, "acc", r->value);
     json_knum(&j, "loss", r->loss);
     json_key(&j, "epochs");
     json_array(&j);
@@ -92,8 +116,12 @@ static void add_json(struct cli *c, const struct fit_result *r, const struct fit
         json_object(&j);
         json_kint(&j, "epoch", e->epoch);
         json_knum(&j, "loss", e->loss);
-        json_knum(&j, "train_acc", e->train_acc);
-        json_knum(&j, "test_acc", e->test_acc);
+        json_knum(&j, "train_value", e->train_value);
+        json_knum(&j, "test_value", e->test_value);
+        if (o->task == FIT_CLASSIFY) {
+            json_knum(&j, "train_acc", e->train_value);
+            json_knum(&j, "test_acc", e->test_value);
+        }
         json_knum(&j, "test_loss", e->test_loss);
         json_knum(&j, "seconds", e->seconds);
         json_object_end(&j);
@@ -105,24 +133,45 @@ static void add_json(struct cli *c, const struct fit_result *r, const struct fit
     json_kint(&j, "seed", (int64_t)c->seed);
     json_kint(&j, "threads", o->threads);
     json_kstr(&j, "adapted", r->adapted);
+    json_kstr(&j, "checkpoint", o->checkpoint);
+    json_kint(&j, "resumed", r->resumed);
     json_kstr(&j, "output", cli_get(c, "--output"));
     cli_json_end(c, &j);
 }
 
-static void add_text(struct cli *c, const struct fit_result *r, const struct images_info *d)
+static void add_text(struct cli *c, const struct fit_result *r, const struct fit_opts *o,
+                     const struct images_info *d)
 {
+    const struct fit_task_info *task = fit_task_info(o->task);
     struct str *s = &c->out;
-    str_addf(s, "%s on %s\n", c->arg[0], d->name);
+    str_addf(s, "%s on %s, task %s\n", c->arg[0], d->name, task->name);
     if (r->adapted[0])
         str_addf(s, "adapted: %s\n", r->adapted);
-    str_add(s, "epoch    loss  train %   test %  test loss  seconds\n");
+    if (r->resumed)
+        str_addf(s, "resumed after epoch %d\n", r->resumed);
+    str_addf(s, "%s in %s; without a network %.2f\n", task->metric, task->unit,
+             shown(task, r->baseline));
+    str_add(s, "epoch    loss    train     test  test loss  seconds\n");
     for (int i = 0; i < r->n_epochs; i++) {
         const struct fit_epoch *e = &r->epoch[i];
-        str_addf(s, "%5d %7.4f %8.2f %8.2f %10.4f %8.1f\n", e->epoch, e->loss, 100 * e->train_acc,
-                 100 * e->test_acc, e->test_loss, e->seconds);
+        str_addf(s, "%5d %7.4f %8.2f %8.2f %10.4f %8.1f\n", e->epoch, e->loss,
+                 shown(task, e->train_value), shown(task, e->test_value), e->test_loss, e->seconds);
     }
     if (cli_get(c, "--output"))
         str_addf(s, "%s: written\n", cli_get(c, "--output"));
+}
+
+static enum status read_task(const struct cli *c, enum fit_task *task, struct err *err)
+{
+    const char *name = cli_get(c, "--task");
+    struct str known = {0};
+    if (!name || fit_task_find(name, task))
+        return ST_OK;
+    for (int i = 0; i < FIT_TASKS; i++)
+        str_addf(&known, " %s", fit_task_info((enum fit_task)i)->name);
+    err_set(err, ST_USAGE, "--task: no task '%.40s' (known:%s)", name, str_text(&known));
+    str_done(&known);
+    return ST_USAGE;
 }
 
 static enum status run(struct cli *c, struct err *err)
@@ -133,6 +182,7 @@ static enum status run(struct cli *c, struct err *err)
                          .bn_images = 2000,
                          .seed = c->seed,
                          .threads = c->threads ? c->threads : (int)sysconf(_SC_NPROCESSORS_ONLN),
+                         .checkpoint = cli_get(c, "--checkpoint"),
                          .cancel = &cli_interrupted,
                          .step = on_step,
                          .progress = on_epoch,
@@ -141,12 +191,15 @@ static enum status run(struct cli *c, struct err *err)
     struct images *d = NULL;
     struct fit_result r = {0};
     TRY(fit_options_read(c, &o, err));
+    TRY(read_task(c, &o.task, err));
     TRY(check_output(path, err));
+    TRY(can_write(o.checkpoint, err));
     f.epochs = o.epochs;
+    f.task = fit_task_info(o.task);
     TRY(cli_model(c, c->arg[0], &g, err));
     enum status st = images_open(&d, cli_get(c, "--data"), err);
     if (st == ST_OK) {
-        st = fit_classify(g, d, &o, &r, err);
+        st = fit_run(g, d, &o, &r, err);
         if (st != ST_OK && st != ST_CANCELLED)
             err_in_file(err, c->arg[0]);
     }
@@ -157,7 +210,7 @@ static enum status run(struct cli *c, struct err *err)
         if (c->json)
             add_json(c, &r, &o, &info);
         else
-            add_text(c, &r, &info);
+            add_text(c, &r, &o, &info);
     }
     fit_result_done(&r);
     images_free(d);
@@ -166,14 +219,19 @@ static enum status run(struct cli *c, struct err *err)
 }
 
 static const struct cli_option options[] = {
-    FIT_OPTIONS("4", "all", "64", "0.05", "2000", "0"),
+    {"--task", NULL, "T",
+     "classify (accuracy), sr: twice the resolution, denoise (PSNR), segment: class of each pixel "
+     "of a canvas of garments (mean IoU), keypoints: points of the garments (PCK) (classify)"},
+    FIT_OPTIONS("4", "all", "64", "by task", "2000", "0"),
+    {"--checkpoint", NULL, "FILE",
+     "written after each epoch; the same command goes on from it, to the same result"},
     {"--output", "-o", "FILE", "write the trained network"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_fit = {
     .name = "fit",
     .args = "MODEL",
-    .help = "train a classifier on real images and measure its accuracy",
+    .help = "train a network for a task on real images and measure it",
     .min_args = 1,
     .max_args = 1,
     .options = options,

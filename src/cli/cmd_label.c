@@ -2,11 +2,14 @@
  *
  * Every process walks the same jobs in the same order (all networks with the first seed, then with
  * the second ...), skips those that have a row and those another process has claimed. So work is
- * shared by starting the same command several times, here or on machines that share the folder. */
+ * shared by starting the same command several times, here or on machines that share the folder;
+ * or by an MPI launcher (label_jobs.h). */
 #include "cli/fit_options.h"
-#include "cli/label_file.h"
+#include "cli/label_jobs.h"
+#include "cli/label_retest.h"
 
 #include "cost/cost.h"
+#include "exec/timing.h"
 #include "family/family.h"
 #include "session/model.h"
 
@@ -17,17 +20,18 @@
 /* Larger networks would take most of the time and say little about the others. */
 #define MOST_FLOPS 12000000
 enum { MOST_SEEDS = 1000, MOST_MISSES = 10000 };
+enum { LATENCY_RUNS = 20 };
 
-/* What a run of each family needs for its rank to be worth something. */
+/* Short runs with a low peak rate repeat best: higher rates bring all networks to nearly the same
+ * accuracy, apart from chance (HACKING has the pilots). */
+#define SHORT_RUN .epochs = 1, .batch = 32, .lr = .02, .bn_images = 2000, .average = .1
 static const struct recipe {
     const char *family;
     struct fit_opts fit;
 } recipes[] = {
-    {"nb101", {.epochs = 2, .n_train = 10000, .batch = 64, .lr = .05, .bn_images = 2000}},
-    {"nb201", {.epochs = 2, .n_train = 10000, .batch = 64, .lr = .05, .bn_images = 2000}},
-    {"twopath", {.epochs = 2, .n_train = 10000, .batch = 64, .lr = .05, .bn_images = 2000}},
-    {"inception", {.epochs = 2, .n_train = 10000, .batch = 64, .lr = .05, .bn_images = 2000}},
-    {"hiaml", {.epochs = 4, .n_train = 20000, .batch = 64, .lr = .05, .bn_images = 5000}},
+    {"nb101", {SHORT_RUN, .n_train = 5000}},    {"nb201", {SHORT_RUN, .n_train = 5000}},
+    {"twopath", {SHORT_RUN, .n_train = 10000}}, {"inception", {SHORT_RUN, .n_train = 5000}},
+    {"hiaml", {SHORT_RUN, .n_train = 5000}},
 };
 
 struct labelling {
@@ -38,7 +42,7 @@ struct labelling {
     struct images *d;
     VEC(char *) arch;
     struct label_file file;
-    int done, added; /* rows of this job in the table; those made here */
+    struct label_jobs jobs;
 };
 
 static double now_s(void)
@@ -95,18 +99,12 @@ static enum status sample(struct labelling *l, struct err *err)
 
 /* ---- the table ---- */
 
-static void machine_name(char *buf, size_t size)
+/* What may be added to the manifest; caller frees. */
+static char *place_text(void)
 {
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    char line[256], name[200];
-    snprintf(buf, size, "unknown");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "model name : %199[^\n]", name) == 1) {
-            snprintf(buf, size, "%s", name);
-            break;
-        }
-    if (f)
-        fclose(f);
+    char cpu[200];
+    return x_asprintf("program: autogo " PACKAGE_VERSION "\nmachine: %s\n",
+                      timing_cpu(cpu, sizeof cpu));
 }
 
 static char *recipe_text(const struct labelling *l)
@@ -114,7 +112,7 @@ static char *recipe_text(const struct labelling *l)
     const struct fit_opts *o = &l->fit;
     struct images_info d = images_info(l->d);
     struct str s = {0};
-    str_addf(&s, "table: autogo label 1\nfamily: %s\nsampled with seed: %llu\n", l->family,
+    str_addf(&s, "table: autogo label 2\nfamily: %s\nsampled with seed: %llu\n", l->family,
              (unsigned long long)l->c->seed);
     str_addf(&s, "largest forward pass: %d FLOP\n", MOST_FLOPS);
     str_addf(&s, "data: %s, %d classes, %dx%d, %d training and %d test images\n", d.name, d.classes,
@@ -128,20 +126,19 @@ static char *recipe_text(const struct labelling *l)
     str_addf(&s, "shift: %d\nflip: %d\nnormalisation statistics from images: %d\n", o->shift,
              o->flip, o->bn_images);
     str_addf(&s, "averaged share of the last steps: %g\nthreads: %d\n", o->average, o->threads);
+    str_addf(&s, "latency_ms: oneDNN, batch 1, one thread, median of %d runs before training\n",
+             LATENCY_RUNS);
     return str_take(&s);
 }
 
 static enum status open_table(struct labelling *l, const char *path, struct err *err)
 {
-    char machine[200];
     struct str header = {0};
-    char *recipe = recipe_text(l);
-    machine_name(machine, sizeof machine);
-    char *place = x_asprintf("program: autogo " PACKAGE_VERSION "\nmachine: %s\n", machine);
+    char *recipe = recipe_text(l), *place = place_text();
     str_add(&header, "arch,seed");
     for (int i = 1; i <= l->fit.epochs; i++)
         str_addf(&header, ",acc%d", i);
-    str_add(&header, ",acc,loss,params,flops_paper,seconds\n");
+    str_add(&header, ",acc,loss,params,flops_paper,seconds,latency_ms\n");
     enum status st = label_file_open(&l->file, path, recipe, place, str_text(&header), err);
     str_done(&header);
     free(recipe);
@@ -153,90 +150,78 @@ static enum status open_table(struct labelling *l, const char *path, struct err 
 
 /* A network whose training blew up keeps its row, without accuracy. */
 static char *row_text(const struct labelling *l, const struct fit_result *r,
-                      const struct cost *cost, double seconds)
+                      const struct cost *cost, double seconds, double latency_ms)
 {
     struct str s = {0};
     for (int i = 0; i < l->fit.epochs; i++)
         if (r)
-            str_addf(&s, "%.6g,", r->epoch[i].test_acc);
+            str_addf(&s, "%.6g,", r->epoch[i].test_value);
         else
             str_add(&s, ",");
     if (r)
-        str_addf(&s, "%.6g,%.6f", r->acc, r->loss);
+        str_addf(&s, "%.6g,%.6f", r->value, r->loss);
     else
         str_add(&s, ",");
-    str_addf(&s, ",%lld,%lld,%.2f", (long long)cost->params, (long long)cost->flops_paper, seconds);
+    str_addf(&s, ",%lld,%lld,%.2f,%.4f", (long long)cost->params, (long long)cost->flops_paper,
+             seconds, latency_ms);
     return str_take(&s);
 }
 
-static enum status train(struct labelling *l, const char *arch, int seed, struct err *err)
+/* Measured beside other work as it is, it is not kept for the command latency. */
+static enum status measure(const struct graph *g, double *ms, struct err *err)
 {
-    struct model_opts mo = {.seed = (uint64_t)seed};
-    struct graph *g;
-    struct cost cost;
+    struct timing t;
+    const struct timing_opts o = {.batch = 1,
+                                  .threads = 1,
+                                  .runs = LATENCY_RUNS,
+                                  .fresh = true,
+                                  .unkept = true,
+                                  .cancel = &cli_interrupted};
+    TRY(timing_measure(&t, g, &o, err));
+    *ms = t.median_ms;
+    timing_done(&t);
+    return ST_OK;
+}
+
+static enum status fit_row(struct labelling *l, const struct graph *g, char **row, struct err *err)
+{
     struct fit_result r = {0};
-    struct err why = {0};
-    double begun = now_s();
-    TRY(model_open(arch, &mo, &g, err));
+    struct cost cost;
+    double latency_ms;
     cost_graph(g, &cost);
-    l->fit.seed = (uint64_t)seed;
-    enum status st = fit_classify(g, l->d, &l->fit, &r, &why);
-    graph_unref(g);
-    if (st != ST_OK && st != ST_NO) {
-        if (err)
-            *err = why;
-        err_in_file(err, arch);
-        return st;
+    TRY(measure(g, &latency_ms, err));
+    double begun = now_s();
+    enum status st = fit_run(g, l->d, &l->fit, &r, err);
+    if (st == ST_OK || st == ST_NO) {
+        *row = row_text(l, st == ST_OK ? &r : NULL, &cost, now_s() - begun, latency_ms);
+        st = ST_OK;
     }
-    bool added;
-    char *row = row_text(l, st == ST_OK ? &r : NULL, &cost, now_s() - begun);
-    st = label_file_append(&l->file, arch, (uint64_t)seed, row, &added, err);
-    l->added += st == ST_OK && added;
-    free(row);
     fit_result_done(&r);
     return st;
 }
 
-static enum status one_job(struct labelling *l, int network, int seed, struct err *err)
+static enum status train(void *arg, const char *arch, int seed, char **row, struct err *err)
 {
-    const char *arch = l->arch.at[network];
-    int64_t job = (int64_t)network * MOST_SEEDS + seed;
-    bool has;
-    if (!label_file_claim(&l->file, job))
-        return ST_OK;
-    enum status st = label_file_has(&l->file, arch, (uint64_t)seed, &has, err);
-    if (st == ST_OK && !has)
-        st = train(l, arch, seed, err);
-    label_file_unclaim(&l->file, job);
+    struct labelling *l = arg;
+    struct model_opts mo = {.seed = (uint64_t)seed};
+    struct graph *g;
+    struct err why = {0};
+    l->fit.seed = (uint64_t)seed;
+    TRY(model_open(arch, &mo, &g, err));
+    enum status st = fit_row(l, g, row, &why);
+    graph_unref(g);
+    if (st != ST_OK && err) {
+        *err = why;
+        err_in_file(err, arch);
+    }
     return st;
 }
 
-static enum status count_rows(struct labelling *l, struct err *err)
+static void after_step(void *arg, int done, int all)
 {
-    l->done = 0;
-    for (int seed = 0; seed < l->seeds; seed++)
-        for (int i = 0; i < l->n; i++) {
-            bool has;
-            TRY(label_file_has(&l->file, l->arch.at[i], (uint64_t)seed, &has, err));
-            l->done += has;
-        }
-    return ST_OK;
-}
-
-static enum status all_jobs(struct labelling *l, struct err *err)
-{
-    TRY(count_rows(l, err));
-    int before = l->done;
-    if (before > 0)
-        fprintf(stderr, "autogo: resumed at %d of %d rows\n", before, l->n * l->seeds);
-    for (int seed = 0; seed < l->seeds; seed++)
-        for (int i = 0; i < l->n; i++) {
-            if (cli_interrupted)
-                return ST_CANCELLED;
-            TRY(one_job(l, i, seed, err));
-            cli_progress(l->c, before + l->added, l->n * l->seeds, l->arch.at[i]);
-        }
-    return count_rows(l, err);
+    struct labelling *l = arg;
+    (void)done, (void)all;
+    label_jobs_poll(l->c);
 }
 
 /* ---- the command ---- */
@@ -262,53 +247,112 @@ static enum status read_options(struct labelling *l, struct err *err)
     l->fit = r->fit;
     l->fit.threads = l->c->threads ? l->c->threads : 1;
     l->fit.cancel = &cli_interrupted;
+    l->fit.arg = l;
+    if (l->c->comm)
+        l->fit.step = after_step;
     l->family = x_asprintf("%s@s", r->family);
     return fit_options_read(l->c, &l->fit, err);
 }
 
-static void answer(struct cli *c, const struct labelling *l, double seconds)
+/* How far the labels can be trusted, into the manifest too. */
+static enum status note_retest(struct labelling *l, struct label_retest *r, char *text, size_t size,
+                               struct err *err)
 {
+    TRY(label_retest_read(cli_get(l->c, "--output"), r, err));
+    if (r->networks < 3)
+        return ST_OK;
+    snprintf(text, size,
+             "Spearman %.3f (accuracy), %.3f (cross-entropy), %d networks, mean of %d seed%s each",
+             r->acc, r->loss, r->networks, r->seeds, r->seeds == 1 ? "" : "s");
+    return label_file_note(&l->file, "test-retest", text, err);
+}
+
+static enum status answer(struct labelling *l, double seconds, struct err *err)
+{
+    struct cli *c = l->c;
     const char *path = cli_get(c, "--output");
+    struct label_retest r;
+    char text[160] = "";
+    TRY(note_retest(l, &r, text, sizeof text, err));
     if (!c->json) {
-        str_addf(&c->out, "%s: %d of %d rows, %d of them new\n", path, l->done, l->n * l->seeds,
-                 l->added);
-        return;
+        str_addf(&c->out, "%s: %d of %d rows, %d of them new\n", path, l->jobs.done,
+                 l->n * l->seeds, l->jobs.added);
+        if (text[0])
+            str_addf(&c->out, "test-retest: %s\n", text);
+        return ST_OK;
     }
     struct json j;
     cli_json_begin(c, &j);
     json_kstr(&j, "family", l->family);
     json_kint(&j, "networks", l->n);
     json_kint(&j, "seeds", l->seeds);
-    json_kint(&j, "rows", l->done);
-    json_kint(&j, "added", l->added);
+    json_kint(&j, "rows", l->jobs.done);
+    json_kint(&j, "added", l->jobs.added);
     json_knum(&j, "seconds", seconds);
     json_kstr(&j, "output", path);
+    if (text[0]) {
+        json_kint(&j, "retest_networks", r.networks);
+        json_kint(&j, "retest_seeds", r.seeds);
+        json_knum(&j, "retest_srcc", r.acc);
+        json_knum(&j, "retest_srcc_loss", r.loss);
+    }
     cli_json_end(c, &j);
+    return ST_OK;
 }
 
-static enum status run(struct cli *c, struct err *err)
+/* Rank 0, or the only process. */
+static enum status lead(struct labelling *l, struct err *err)
 {
-    struct labelling l = {.c = c, .file.fd = -1};
+    struct cli *c = l->c;
     double begun = now_s();
-    enum status st = read_options(&l, err);
+    enum status st = read_options(l, err);
     if (st == ST_OK)
-        st = images_open(&l.d, cli_get(c, "--data"), err);
+        st = images_open(&l->d, cli_get(c, "--data"), err);
     if (st == ST_OK)
-        st = open_table(&l, cli_get(c, "--output"), err);
+        st = open_table(l, cli_get(c, "--output"), err);
     bool opened = st == ST_OK;
     if (st == ST_OK)
-        st = sample(&l, err);
+        st = sample(l, err);
+    l->jobs = (struct label_jobs){.c = c,
+                                  .file = &l->file,
+                                  .arch = l->arch.at,
+                                  .n = (int)l->arch.n,
+                                  .seeds = l->seeds,
+                                  .most_seeds = MOST_SEEDS,
+                                  .train = train,
+                                  .arg = l};
     if (st == ST_OK)
-        st = all_jobs(&l, err);
+        st = label_jobs_run(&l->jobs, err);
+    label_jobs_stop(c, opened ? &l->jobs : NULL, st);
     cli_progress_end(c);
     if (st == ST_OK)
-        answer(c, &l, now_s() - begun);
+        st = answer(l, now_s() - begun, err);
     else if (st == ST_CANCELLED) {
         c->tells_itself = true;
         err_set(err, st, "interrupted; the same command goes on from there");
     }
     if (opened)
-        label_file_close(&l.file);
+        label_file_close(&l->file);
+    return st;
+}
+
+/* The other ranks: jobs come from rank 0, rows go there. */
+static enum status work(struct labelling *l, struct err *err)
+{
+    char *place = place_text();
+    enum status st = read_options(l, err);
+    if (st == ST_OK)
+        st = images_open(&l->d, cli_get(l->c, "--data"), err);
+    st = label_jobs_work(l->c, st, place, train, l, err);
+    free(place);
+    return st;
+}
+
+static enum status run(struct cli *c, struct err *err)
+{
+    struct labelling l = {.c = c, .file.fd = -1};
+    TRY(comm_open(&c->comm, err));
+    enum status st = comm_rank(c->comm) > 0 ? work(&l, err) : lead(&l, err);
     for (size_t i = 0; i < l.arch.n; i++)
         free(l.arch.at[i]);
     vec_done(&l.arch);
@@ -324,8 +368,8 @@ static const struct cli_option topics[] = {
 static const struct cli_option options[] = {
     {"-n", NULL, "N", "networks, drawn with --seed, of at most 12 MFLOPs"},
     {"--output", "-o", "CSV",
-     "the table; the same command goes on where it ended, and several at once share the work; "
-     "CSV.manifest says how the rows were made"},
+     "the table; the same command goes on where it ended, and several at once, or as many ranks "
+     "as mpirun starts, share the work; CSV.manifest says how the rows were made"},
     {"--seeds", NULL, "K", "train each network K times, with the seeds 0 to K-1 (1)"},
     FIT_OPTIONS("by family", "by family", "by family", "by family", "by family", "by family"),
     {NULL, NULL, NULL, NULL},

@@ -1,133 +1,115 @@
 /* latency: how long one run of a network takes on this machine. */
 #include "cli/cli_priv.h"
 
-#include "base/rng.h"
-#include "exec/exec.h"
+#include "exec/timing.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-/* Runs before the measured ones: until clocks and caches have settled. */
-enum { WARM_RUNS = 3, WARM_MOST = 50 };
-#define WARM_MS 300.0
-
-static double now_ms(void)
+static void on_run(void *arg, int done, int total)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+    struct cli *c = arg;
+    cli_progress(c, done, total, c->arg[0]);
 }
 
-static void fill_inputs(struct exec *e, uint64_t seed)
+static double sum_of(const struct timing *t)
 {
-    for (int i = 0; i < exec_n_inputs(e); i++) {
-        struct rng r = rng_for(seed, (uint64_t)i);
-        float *x = exec_input(e, i);
-        for (int64_t k = ttype_count(exec_input_type(e, i), 1); k > 0; k--)
-            *x++ = (float)rng_normal(&r);
+    double sum = 0;
+    for (int i = 0; i < t->n_layers; i++)
+        sum += t->layer[i].ms;
+    return sum > 0 ? sum : 1;
+}
+
+static const char *into_label(const struct graph *g, const struct exec_step_time *l)
+{
+    return l->into >= 0 ? node_label(graph_node(g, l->into)) : NULL;
+}
+
+static void add_text(struct cli *c, const struct graph *g, const struct timing *t)
+{
+    struct str *s = &c->out;
+    str_addf(s, "%s: %.3f ms (10 %%: %.3f, 90 %%: %.3f) batch %lld, %d thread%s, %d runs%s%s\n",
+             c->arg[0], t->median_ms, t->p10_ms, t->p90_ms, (long long)t->batch, t->threads,
+             t->threads == 1 ? "" : "s", t->runs, t->pinned ? "" : ", not pinned",
+             t->cached ? ", measured earlier" : "");
+    if (t->layer)
+        str_add(s, "        ms  share  operator              node\n");
+    for (int i = 0; i < t->n_layers; i++) {
+        const struct exec_step_time *l = &t->layer[i];
+        const struct node *n = graph_node(g, l->node);
+        const char *into = into_label(g, l);
+        if (into)
+            str_addf(s, "         -      -  %-20s  %s, within %s\n", node_op_type(n), node_label(n),
+                     into);
+        else
+            str_addf(s, "%10.4f %5.1f%%  %-20s  %s\n", l->ms, 100 * l->ms / sum_of(t),
+                     node_op_type(n), node_label(n));
     }
 }
 
-static enum status timed_run(struct exec *e, double *ms, struct err *err)
+static void add_json(struct cli *c, const struct graph *g, const struct timing *t)
 {
-    double begun = now_ms();
-    if (cli_interrupted)
-        return err_set(err, ST_CANCELLED, "interrupted");
-    TRY(exec_run(e, err));
-    *ms = now_ms() - begun;
-    return ST_OK;
-}
-
-static enum status measure(struct cli *c, struct exec *e, double *ms, int runs, struct err *err)
-{
-    double spent = 0, one;
-    for (int i = 0; i < WARM_MOST && (i < WARM_RUNS || spent < WARM_MS); i++) {
-        TRY(timed_run(e, &one, err));
-        spent += one;
-    }
-    for (int i = 0; i < runs; i++) {
-        TRY(timed_run(e, &ms[i], err));
-        cli_progress(c, i + 1, runs, c->arg[0]);
-    }
-    return ST_OK;
-}
-
-static int by_value(const void *x, const void *y)
-{
-    const double *a = x, *b = y;
-    return (*a > *b) - (*a < *b);
-}
-
-/* Between the two nearest of the sorted values. */
-static double percentile(const double *v, int n, double q)
-{
-    double at = q * (n - 1);
-    int low = (int)at;
-    return low + 1 < n ? v[low] + (v[low + 1] - v[low]) * (at - low) : v[low];
-}
-
-static void answer(struct cli *c, double *ms, int runs, int threads, int64_t batch)
-{
-    qsort(ms, (size_t)runs, sizeof *ms, by_value);
-    double median = percentile(ms, runs, 0.5), p10 = percentile(ms, runs, 0.1);
-    double p90 = percentile(ms, runs, 0.9);
-    if (!c->json) {
-        str_addf(
-            &c->out, "%s: %.3f ms (10 %%: %.3f, 90 %%: %.3f) batch %lld, %d thread%s, %d runs\n",
-            c->arg[0], median, p10, p90, (long long)batch, threads, threads == 1 ? "" : "s", runs);
-        return;
-    }
     struct json j;
+    char cpu[200];
     cli_json_begin(c, &j);
     json_kstr(&j, "model", c->arg[0]);
-    json_knum(&j, "median_ms", median);
-    json_knum(&j, "p10_ms", p10);
-    json_knum(&j, "p90_ms", p90);
-    json_kint(&j, "threads", threads);
-    json_kint(&j, "batch", batch);
-    json_kint(&j, "runs", runs);
-    cli_json_end(c, &j);
-}
-
-static enum status check_batch(const struct cli *c, const struct exec *e, int64_t want,
-                               int64_t *batch, struct err *err)
-{
-    const struct ttype *t = exec_n_inputs(e) ? exec_input_type(e, 0) : NULL;
-    *batch = t && t->rank > 0 ? t->dim[0] : 1;
-    if (cli_get(c, "--batch") && *batch != want) {
-        err_set(err, ST_USAGE, "--batch: the network has a fixed batch of %lld", (long long)*batch);
-        return err_in_file(err, c->arg[0]), ST_USAGE;
+    json_knum(&j, "median_ms", t->median_ms);
+    json_knum(&j, "p10_ms", t->p10_ms);
+    json_knum(&j, "p90_ms", t->p90_ms);
+    json_kint(&j, "threads", t->threads);
+    json_kint(&j, "batch", t->batch);
+    json_kint(&j, "runs", t->runs);
+    json_kbool(&j, "pinned", t->pinned);
+    json_kbool(&j, "cached", t->cached);
+    json_kstr(&j, "cpu", timing_cpu(cpu, sizeof cpu));
+    if (t->layer) {
+        json_key(&j, "layers");
+        json_array(&j);
     }
-    return ST_OK;
+    for (int i = 0; i < t->n_layers; i++) {
+        const struct exec_step_time *l = &t->layer[i];
+        const struct node *n = graph_node(g, l->node);
+        json_object(&j);
+        json_kstr(&j, "node", node_label(n));
+        json_kstr(&j, "op", node_op_type(n));
+        json_knum(&j, "ms", l->ms);
+        json_knum(&j, "share", l->ms / sum_of(t));
+        json_kstr(&j, "into", into_label(g, l));
+        json_object_end(&j);
+    }
+    if (t->layer)
+        json_array_end(&j);
+    cli_json_end(c, &j);
 }
 
 static enum status run(struct cli *c, struct err *err)
 {
     int64_t batch, runs;
     struct graph *g;
-    struct exec *e = NULL;
-    TRY(cli_get_int(c, "--batch", 1, 4096, 1, &batch, err));
+    struct timing t;
+    TRY(cli_get_int(c, "--batch", 1, 4096, 0, &batch, err));
     TRY(cli_get_int(c, "--runs", 1, 1000000, 30, &runs, err));
     TRY(cli_model(c, c->arg[0], &g, err));
-    struct exec_opts o = {.threads = c->threads ? c->threads : (int)sysconf(_SC_NPROCESSORS_ONLN),
-                          .batch = batch,
-                          .cancel = &cli_interrupted};
-    double *ms = x_calloc((size_t)runs, sizeof *ms);
-    enum status st = exec_new(&e, g, &o, err);
-    if (st == ST_OK)
-        st = check_batch(c, e, batch, &batch, err);
+    const struct timing_opts o = {.batch = batch,
+                                  .threads =
+                                      c->threads ? c->threads : (int)sysconf(_SC_NPROCESSORS_ONLN),
+                                  .runs = (int)runs,
+                                  .fresh = cli_get(c, "--fresh") != NULL,
+                                  .layers = cli_get(c, "--layers") != NULL,
+                                  .seed = c->seed,
+                                  .cancel = &cli_interrupted,
+                                  .progress = on_run,
+                                  .arg = c};
+    enum status st = timing_measure(&t, g, &o, err);
     if (st == ST_OK) {
-        fill_inputs(e, c->seed);
-        st = measure(c, e, ms, (int)runs, err);
-    }
-    if (st == ST_OK)
-        answer(c, ms, (int)runs, o.threads, batch);
-    else if (st != ST_CANCELLED)
+        if (c->json)
+            add_json(c, g, &t);
+        else
+            add_text(c, g, &t);
+        timing_done(&t);
+    } else if (st != ST_CANCELLED) {
         err_in_file(err, c->arg[0]);
-    free(ms);
-    exec_free(e);
+    }
     graph_unref(g);
     return st;
 }
@@ -135,6 +117,8 @@ static enum status run(struct cli *c, struct err *err)
 static const struct cli_option options[] = {
     {"--batch", NULL, "B", "inputs in a run, where the network leaves it open (1)"},
     {"--runs", NULL, "R", "measured runs, after some that are not counted (30)"},
+    {"--layers", NULL, NULL, "the time of each node too, and what computes it along"},
+    {"--fresh", NULL, NULL, "measure even when an earlier result is kept"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_latency = {

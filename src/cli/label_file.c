@@ -242,6 +242,49 @@ enum status label_file_open(struct label_file *f, const char *path, const char *
     return st;
 }
 
+enum status label_file_place(struct label_file *f, const char *place, struct err *err)
+{
+    TRY(lock(f, err));
+    enum status st = agree(f, false, "", place, err);
+    unlock(f);
+    return st;
+}
+
+static enum status replace_line(const char *path, const char *key, const char *value,
+                                struct err *err)
+{
+    unsigned char *had;
+    size_t size, n = strlen(key);
+    struct str now = {0};
+    TRY(file_read(path, MOST_BYTES, &had, &size, err));
+    for (const char *p = (char *)had, *end; *p; p = end) {
+        end = p + strcspn(p, "\n");
+        end += *end == '\n';
+        if (strncmp(p, key, n) != 0 || p[n] != ':')
+            str_addf(&now, "%.*s", (int)(end - p), p);
+    }
+    str_addf(&now, "%s: %s\n", key, value);
+    enum status st = ST_OK;
+    if (strcmp(str_text(&now), (char *)had) != 0)
+        st = file_write(path, now.s, now.n, err);
+    str_done(&now);
+    free(had);
+    return st;
+}
+
+enum status label_file_note(struct label_file *f, const char *key, const char *value,
+                            struct err *err)
+{
+    char *path = x_asprintf("%s.manifest", f->path);
+    enum status st = lock(f, err);
+    if (st == ST_OK) {
+        st = replace_line(path, key, value, err);
+        unlock(f);
+    }
+    free(path);
+    return st;
+}
+
 void label_file_close(struct label_file *f)
 {
     if (f->fd >= 0)

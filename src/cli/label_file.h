@@ -26,6 +26,12 @@ struct label_file {
 enum status label_file_open(struct label_file *f, const char *path, const char *recipe,
                             const char *place, const char *header, struct err *err);
 void label_file_close(struct label_file *f);
+/* Adds those lines of `place` to the manifest that it lacks: another machine makes rows too. */
+enum status label_file_place(struct label_file *f, const char *place, struct err *err);
+/* Puts the line "KEY: VALUE" into the manifest in place of an earlier one with that key; KEY is
+ * none of the recipe's. */
+enum status label_file_note(struct label_file *f, const char *key, const char *value,
+                            struct err *err);
 /* Whether there is such a row; rows of other processes are read first. */
 enum status label_file_has(struct label_file *f, const char *arch, uint64_t seed, bool *has,
                            struct err *err);

@@ -1,62 +1,11 @@
 #include "cli/labels.h"
 
-#include "base/file.h"
+#include "base/csv.h"
 #include "base/hash.h"
 #include "base/str.h"
 #include "base/vec.h"
 
 #include <math.h>
-
-enum { MOST_BYTES = 1 << 30 };
-
-/* ---- rows ---- */
-
-struct csv {
-    char *at, *end;
-    int line, next_line; /* of the row, of what follows */
-    VEC(char *) field;   /* inside the text, which is changed on the way */
-};
-
-/* A field and what ends it: ',' or '\n' ('\n' at the end of the text too). */
-static char take_field(struct csv *c)
-{
-    char *from = c->at, *to = c->at;
-    bool quoted = from < c->end && *from == '"';
-    vec_push(&c->field, from);
-    from += quoted;
-    while (from < c->end) {
-        if (quoted && *from == '"') {
-            from++;
-            quoted = from < c->end && *from == '"';
-            if (!quoted)
-                continue;
-        } else if (!quoted && (*from == ',' || *from == '\n'))
-            break;
-        c->next_line += *from == '\n';
-        *to++ = *from++;
-    }
-    char stop = from < c->end ? *from : '\n';
-    c->next_line += stop == '\n';
-    if (stop == '\n' && to > c->field.at[c->field.n - 1] && to[-1] == '\r')
-        to--;
-    c->at = from < c->end ? from + 1 : from;
-    *to = '\0'; /* the text has a byte behind its end */
-    return stop;
-}
-
-/* The next row that is not empty. */
-static bool next_row(struct csv *c)
-{
-    while (c->at < c->end) {
-        c->field.n = 0;
-        c->line = c->next_line;
-        while (take_field(c) == ',')
-            ;
-        if (c->field.n > 1 || c->field.at[0][0])
-            return true;
-    }
-    return false;
-}
 
 /* ---- scores ---- */
 
@@ -94,38 +43,20 @@ static char *spec_of(const char *arch)
     return x_strdup(arch);
 }
 
-static enum status bad_line(struct err *err, const char *path, int line, const char *what)
-{
-    err_set(err, ST_USAGE, "line %d: %s", line, what);
-    return err_in_file(err, path), ST_USAGE;
-}
-
-static enum status find_column(const struct csv *c, const char *path, const char *name, size_t *out,
-                               struct err *err)
-{
-    for (*out = 0; *out < c->field.n; ++*out)
-        if (strcmp(c->field.at[*out], name) == 0)
-            return ST_OK;
-    err_set(err, ST_USAGE, "there is no column '%.60s'", name);
-    return err_in_file(err, path), ST_USAGE;
-}
-
-static enum status read_rows(struct csv *c, const char *path, const char *score, struct scores *s,
-                             struct err *err)
+static enum status read_rows(struct csv *c, const char *score, struct scores *s, struct err *err)
 {
     size_t arch, value;
-    if (!next_row(c))
-        return bad_line(err, path, 1, "a header is missing");
-    TRY(find_column(c, path, "arch", &arch, err));
-    TRY(find_column(c, path, score, &value, err));
-    while (next_row(c)) {
+    bool more;
+    TRY(csv_column(c, "arch", &arch, err));
+    TRY(csv_column(c, score, &value, err));
+    for (;;) {
         double v;
-        if (arch >= c->field.n || value >= c->field.n)
-            return bad_line(err, path, c->line, "it has too few fields");
-        if (!c->field.at[value][0])
+        TRY(csv_next(c, &more, err));
+        if (!more)
+            return ST_OK;
+        TRY(csv_number(c, value, &v, err));
+        if (isnan(v))
             continue;
-        if (!str_to_double(c->field.at[value], &v))
-            return bad_line(err, path, c->line, "the score is no number");
         char *spec = spec_of(c->field.at[arch]);
         int64_t at = *strmap_put(&s->by_spec, spec, (int64_t)s->at.n);
         free(spec);
@@ -134,7 +65,6 @@ static enum status read_rows(struct csv *c, const char *path, const char *score,
         s->at.at[at].sum += v;
         s->at.at[at].n++;
     }
-    return ST_OK;
 }
 
 /* ---- weights ---- */
@@ -202,14 +132,10 @@ static int weigh(const struct scores *s, const char *const *specs, int n, int *t
 enum status labels_read(const char *path, const char *score, const char *const *specs, int n,
                         int *times, int *labelled, struct err *err)
 {
-    unsigned char *data;
-    size_t size;
-    TRY(file_read(path, MOST_BYTES, &data, &size, err));
-    struct csv c = {.at = (char *)data, .end = (char *)data + size, .next_line = 1};
-    if (size >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0)
-        c.at += 3;
+    struct csv c;
     struct scores s = {0};
-    enum status st = read_rows(&c, path, score, &s, err);
+    TRY(csv_open(&c, path, err));
+    enum status st = read_rows(&c, score, &s, err);
     if (st == ST_OK) {
         *labelled = weigh(&s, specs, n, times);
         if (*labelled == 0) {
@@ -219,7 +145,6 @@ enum status labels_read(const char *path, const char *score, const char *const *
     }
     vec_done(&s.at);
     strmap_done(&s.by_spec);
-    vec_done(&c.field);
-    free(data);
+    csv_close(&c);
     return st;
 }

@@ -9,23 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
-struct adapt {
-    const struct graph *g;
-    struct graph_edit *e;
-    struct fit_shape want;
-    uint64_t seed;
-    struct str text;
-    struct err *err;
-};
-
-static enum status refuse(struct adapt *a, int32_t node, const char *why)
+enum status adapt_refuse(struct adapt *a, int32_t node, const char *why)
 {
     const struct node *n = graph_node(a->g, node);
     return err_set(a->err, ST_UNSUPPORTED, "node '%s' (%s): %s", node_label(n), node_op_type(n),
                    why);
 }
 
-static void say(struct adapt *a, const char *node, int64_t before, int64_t after, const char *what)
+void adapt_say(struct adapt *a, const char *node, int64_t before, int64_t after, const char *what)
 {
     str_addf(&a->text, "%s%s: %lld -> %lld %s", a->text.n ? "; " : "", node, (long long)before,
              (long long)after, what);
@@ -71,15 +62,15 @@ static enum status adapt_conv(struct adapt *a, int32_t id)
     const struct tensor *w = node_const(n, 1);
     if (!w || tensor_type(w)->dtype != DT_FLOAT || tensor_type(w)->rank != 4 ||
         node_int(n, "group", 1) != 1)
-        return refuse(a, id, "its input channels cannot be adapted to the images");
+        return adapt_refuse(a, id, "its input channels cannot be adapted to the images");
     struct tensor *made = with_channels(w, a->want.channels, hash_pair(a->seed, (uint64_t)id));
-    say(a, node_label(n), tensor_type(w)->dim[1], a->want.channels, "channels");
+    adapt_say(a, node_label(n), tensor_type(w)->dim[1], a->want.channels, "channels");
     node_set_input(graph_edit_mut(a->e, id), 1, IN_CONST, 0, made);
     return ST_OK;
 }
 
 /* All convolutions that the images reach as they are. */
-static enum status adapt_channels(struct adapt *a, int32_t input)
+enum status adapt_channels(struct adapt *a, int32_t input, const bool *ends)
 {
     VEC(int32_t) open = {0};
     enum status st = ST_OK;
@@ -93,8 +84,9 @@ static enum status adapt_channels(struct adapt *a, int32_t input)
                 st = adapt_conv(a, use[k].node);
             else if (keeps_channels(op) && use[k].port == 0)
                 vec_push(&open, use[k].node);
-            else
-                st = refuse(a, use[k].node, "its input channels cannot be adapted to the images");
+            else if (op != OP_ADD || !ends || !ends[use[k].node])
+                st = adapt_refuse(a, use[k].node,
+                                  "its input channels cannot be adapted to the images");
         }
     }
     vec_done(&open);
@@ -160,16 +152,16 @@ static enum status adapt_classes(struct adapt *a, int32_t output, int64_t had)
         } else if (axis >= 0) {
             const struct ttype *t = w ? tensor_type(w) : NULL;
             if (!t || t->dtype != DT_FLOAT || t->rank < 2 || t->dim[axis] != had)
-                return refuse(a, id, "it cannot be adapted to the number of classes");
+                return adapt_refuse(a, id, "it cannot be adapted to the number of classes");
             adapt_bias(a, id, 2, had);
             node_set_input(graph_edit_mut(a->e, id), 1, IN_CONST, 0,
                            with_rows(w, axis, a->want.classes, hash_pair(a->seed, (uint64_t)id)));
-            say(a, node_label(n), had, a->want.classes, "classes");
+            adapt_say(a, node_label(n), had, a->want.classes, "classes");
             return ST_OK;
         } else if (passes_classes(n->op) && n->n_in > 0 && n->in[0].node >= 0)
             id = n->in[0].node;
         else
-            return refuse(a, id, "no matrix or convolution before it makes the classes");
+            return adapt_refuse(a, id, "no matrix or convolution before it makes the classes");
     }
 }
 
@@ -183,21 +175,28 @@ static int64_t elements_of_one(const struct ttype *t)
     return n;
 }
 
-static enum status change(struct adapt *a, int32_t input, int32_t output)
+enum status adapt_ends(struct adapt *a, const char *what, int32_t *input, int32_t *output)
+{
+    int n_in, n_out;
+    const int32_t *in = graph_inputs(a->g, &n_in), *end = graph_outputs(a->g, &n_out);
+    if (n_in != 1 || n_out != 1)
+        return err_set(a->err, ST_UNSUPPORTED,
+                       "%s has one input and one output, this network %d and %d", what, n_in,
+                       n_out);
+    *input = in[0];
+    *output = end[0];
+    struct ttype t = graph_node(a->g, *input)->out[0].type;
+    if (t.rank != 4 || t.dim[1] < 1 || t.dtype != DT_FLOAT)
+        return adapt_refuse(a, *input, "the network does not take images (N x C x H x W, float)");
+    return ST_OK;
+}
+
+enum status adapt_input(struct adapt *a, int32_t input)
 {
     struct ttype t = graph_node(a->g, input)->out[0].type;
-    const struct ttype *end = graph_input_type(a->g, graph_node(a->g, output), 0);
-    if (t.rank != 4 || t.dim[1] < 1 || t.dtype != DT_FLOAT)
-        return refuse(a, input, "the network does not take images (N x C x H x W, float)");
-    if (!end || end->rank < 2 || end->dim[1] < 1)
-        return refuse(a, output, "its shape is not known");
     if (t.dim[2] != a->want.height || t.dim[3] != a->want.width)
         str_addf(&a->text, "images: %lldx%lld -> %dx%d", (long long)t.dim[2], (long long)t.dim[3],
                  a->want.height, a->want.width);
-    if (t.dim[1] != a->want.channels)
-        TRY(adapt_channels(a, input));
-    if (end->dim[1] != a->want.classes)
-        TRY(adapt_classes(a, output, end->dim[1]));
     if (!DIM_IS_SYM(t.dim[0]))
         t.dim[0] = DIM_SYM(graph_edit_symbol(a->e, "N"));
     t.dim[1] = a->want.channels;
@@ -205,6 +204,35 @@ static enum status change(struct adapt *a, int32_t input, int32_t output)
     t.dim[3] = a->want.width;
     graph_edit_set_type(a->e, (struct value_ref){input, 0}, &t);
     return ST_OK;
+}
+
+enum status adapt_finish(struct adapt *a, enum status st, struct graph **out)
+{
+    struct graph *changed = NULL;
+    struct err why = {0};
+    if (st != ST_OK)
+        graph_edit_free(a->e);
+    else
+        st = graph_edit_freeze(a->e, &changed, a->err);
+    a->e = NULL;
+    if (st != ST_OK)
+        return st;
+    if (shape_infer(changed, out, &why) != ST_OK)
+        st = err_set(a->err, ST_UNSUPPORTED, "images of %dx%dx%d do not fit: %.180s",
+                     a->want.channels, a->want.height, a->want.width, why.msg);
+    graph_unref(changed);
+    return st;
+}
+
+static enum status change(struct adapt *a, int32_t input, int32_t output)
+{
+    const struct ttype *end = graph_input_type(a->g, graph_node(a->g, output), 0);
+    if (!end || end->rank < 2 || end->dim[1] < 1)
+        return adapt_refuse(a, output, "its shape is not known");
+    TRY(adapt_input(a, input));
+    if (graph_node(a->g, input)->out[0].type.dim[1] != a->want.channels)
+        TRY(adapt_channels(a, input, NULL));
+    return end->dim[1] != a->want.classes ? adapt_classes(a, output, end->dim[1]) : ST_OK;
 }
 
 static enum status check_output(struct adapt *a, const struct graph *g, int32_t output)
@@ -222,29 +250,13 @@ enum status fit_adapt(const struct graph *g, struct fit_shape s, uint64_t seed, 
                       char *text, size_t size, struct err *err)
 {
     struct adapt a = {.g = g, .want = s, .seed = seed, .err = err};
-    struct graph *changed = NULL, *typed = NULL;
-    int n_in, n_out;
-    const int32_t *in = graph_inputs(g, &n_in), *end = graph_outputs(g, &n_out);
-    if (n_in != 1 || n_out != 1)
-        return err_set(err, ST_UNSUPPORTED,
-                       "a classifier has one input and one output, this network %d and %d", n_in,
-                       n_out);
+    struct graph *typed = NULL;
+    int32_t input, output;
+    TRY(adapt_ends(&a, "a classifier", &input, &output));
     a.e = graph_edit_new(g);
-    enum status st = change(&a, in[0], end[0]);
-    if (st != ST_OK)
-        graph_edit_free(a.e);
-    else
-        st = graph_edit_freeze(a.e, &changed, err);
-    if (st == ST_OK) {
-        struct err why = {0};
-        st = shape_infer(changed, &typed, &why);
-        if (st != ST_OK)
-            st = err_set(err, ST_UNSUPPORTED, "images of %dx%dx%d do not fit: %.180s", s.channels,
-                         s.height, s.width, why.msg);
-    }
+    enum status st = adapt_finish(&a, change(&a, input, output), &typed);
     if (st == ST_OK)
-        st = check_output(&a, typed, end[0]);
-    graph_unref(changed);
+        st = check_output(&a, typed, output);
     if (st == ST_OK) {
         snprintf(text, size, "%s", str_text(&a.text));
         *out = typed;

@@ -1,5 +1,6 @@
 /* Gradients of operators that move or interpolate elements: what forward did, transposed. */
 #include "exec/exec_back.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* What one input sent to the outputs comes back; what no output has came to nothing. */
@@ -33,6 +34,65 @@ enum status back_moves(struct exec *e, struct step *s, struct err *err)
     }
     return ST_OK;
 }
+
+/* ---- changes of layout ---- */
+
+/* One reorder for each input, from its part of the output's gradient. */
+struct parts {
+    int n;
+    struct prim *part;
+};
+
+static void parts_done(struct step *s)
+{
+    struct parts *b = s->back;
+
+    for (int i = 0; i < b->n; i++)
+        prim_done(&b->part[i]);
+    free(b->part);
+    free(b);
+}
+
+static enum status parts_init(struct exec *e, struct step *s, struct err *err)
+{
+    struct parts *b = s->back = x_calloc(1, sizeof *b);
+    const dnnl_memory_desc_t *y = &s->out[0]->md;
+    dnnl_dims_t from = {0};
+
+    (void)e;
+    s->back_done = parts_done;
+    b->part = x_calloc((size_t)s->n_in, sizeof *b->part);
+    for (b->n = 0; b->n < s->n_in; b->n++) {
+        const dnnl_memory_desc_t *x = &s->in[b->n]->md;
+        dnnl_memory_desc_t part;
+
+        TRY(exec_dnnl(dnnl_memory_desc_init_submemory(&part, y, x->dims, from), "a part", err));
+        TRY(prim_init_reorder(&b->part[b->n], &part, NULL, x, NULL, err));
+        if (y->ndims > 1)
+            from[1] += x->dims[1];
+    }
+    return ST_OK;
+}
+
+static enum status parts_back(struct exec *e, struct step *s, struct err *err)
+{
+    struct parts *b = s->back;
+
+    for (int i = 0; i < s->n_in; i++) {
+        float *dx = exec_grad_take(e, s, i);
+
+        if (!dx)
+            continue;
+        prim_set(&b->part[i], DNNL_ARG_FROM, s->out[0]->grad);
+        prim_set(&b->part[i], DNNL_ARG_TO, dx);
+        TRY(prim_run(&b->part[i], e, err));
+        exec_grad_put(e, s, i);
+    }
+    return ST_OK;
+}
+
+const struct back_kernel back_copy = {OP_IDENTITY, parts_init, parts_back};
+const struct back_kernel back_concat = {OP_CONCAT, parts_init, parts_back};
 
 /* ---- taps ---- */
 

@@ -23,7 +23,9 @@ static enum status init_prim(struct step *s, struct pool *p, struct err *err)
                           : node_int(s->node, "count_include_pad", 0)
                               ? dnnl_pooling_avg_include_padding
                               : dnnl_pooling_avg_exclude_padding;
-    const dnnl_memory_desc_t *x = &s->in[0]->md, *y = &s->out[0]->md, *work;
+    const dnnl_memory_desc_t *x = dnnl_primitive_desc_query_md(s->hint, dnnl_query_src_md, 0);
+    const dnnl_memory_desc_t *y = dnnl_primitive_desc_query_md(s->hint, dnnl_query_dst_md, 0),
+                             *work;
     const struct geom *g = &p->g;
     dnnl_dims_t dilate, pad_r;
     dnnl_pooling_v2_desc_t d;

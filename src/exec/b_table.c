@@ -62,19 +62,14 @@ static const struct back_kernel kernels[] = {
     {OP_PAD, back_plain_init, back_pad},
 };
 
-const struct back_kernel *back_kernel_of(enum op op)
+const struct back_kernel *back_kernel_of(const struct step *s)
 {
+    if (s->kernel->gradient)
+        return s->kernel->gradient;
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
-        if (kernels[i].op == op)
+        if (kernels[i].op == s->node->op)
             return &kernels[i];
     return NULL;
-}
-
-exec_backward_fn *exec_backward_of(enum op op)
-{
-    const struct back_kernel *k = back_kernel_of(op);
-
-    return k ? k->run : NULL;
 }
 
 /* ---- values ---- */

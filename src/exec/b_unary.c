@@ -166,8 +166,7 @@ enum status back_clip(struct exec *e, struct step *s, struct err *err)
         return exec_unsupported(s, err, "no gradient for a computed limit");
     if (!dx)
         return ST_OK;
-    for (size_t i = 0; i < s->in[0]->size; i++)
-        dx[i] = x[i] > lo && x[i] < hi ? dy[i] : 0;
+    back_vec_clip(dx, dy, x, lo, hi, (int64_t)s->in[0]->size);
     exec_grad_put(e, s, 0);
     return ST_OK;
 }

@@ -33,3 +33,18 @@ void back_vec_relu(float *restrict dst, const float *restrict dy, const float *r
     for (; i < n; i++)
         dst[i] = y[i] > 0 ? dy[i] : 0;
 }
+
+FOR_EACH_CPU
+void back_vec_clip(float *restrict dst, const float *restrict dy, const float *restrict x, float lo,
+                   float hi, int64_t n)
+{
+    int64_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        vec8 v = *(const vec8 *)(x + i);
+
+        *(vec8i *)(dst + i) = *(const vec8i *)(dy + i) & (v > lo) & (v < hi);
+    }
+    for (; i < n; i++)
+        dst[i] = x[i] > lo && x[i] < hi ? dy[i] : 0;
+}

@@ -93,7 +93,7 @@ static enum status place_all(struct plan *p, struct err *err)
             if (s->in[k] && s->in[k]->grad)
                 TRY(place_value(p, s->in[k], err));
         for (int k = 0; k < s->n_out; k++)
-            if (s->node->op != OP_INPUT)
+            if (s->kernel->op != OP_INPUT)
                 place_put(p, s->out[k]->grad_buf);
     }
     return ST_OK;
@@ -103,12 +103,12 @@ static enum status init_kernels(struct exec *e, struct err *err)
 {
     for (size_t i = 0; i < e->steps.n; i++) {
         struct step *s = &e->steps.at[i];
-        const struct back_kernel *k = back_kernel_of(s->node->op);
+        const struct back_kernel *k = back_kernel_of(s);
         bool learns = false;
 
         for (int p = 0; p < s->n_in; p++)
             learns |= s->in[p] && s->in[p]->learns;
-        if (!learns || s->node->op == OP_OUTPUT)
+        if (!learns || s->kernel->op == OP_OUTPUT)
             continue;
         if (!k)
             return exec_unsupported(s, err, "has no gradient here");
@@ -184,12 +184,12 @@ static enum status open_grads(struct exec *e, float *const *grad_in, struct err 
             e->inputs.at[i]->grad = e->inputs.at[i]->grad_buf;
     for (size_t i = 0; i < e->steps.n; i++) {
         struct step *s = &e->steps.at[i];
-        const struct back_kernel *kernel = back_kernel_of(s->node->op);
+        const struct back_kernel *kernel = back_kernel_of(s);
         bool any = false;
 
         for (int k = 0; k < s->n_in; k++)
             any |= s->in[k] && s->in[k]->grad;
-        if (!any || s->node->op == OP_OUTPUT)
+        if (!any || s->kernel->op == OP_OUTPUT)
             continue;
         if (!kernel)
             return exec_unsupported(s, err, "has no gradient here");
@@ -261,8 +261,8 @@ enum status exec_backward(struct exec *e, const float *const *grad_out, float *c
 
         if (e->opts.cancel && __atomic_load_n(e->opts.cancel, __ATOMIC_RELAXED))
             return err_set(err, ST_CANCELLED, "cancelled");
-        if (s->node->op != OP_INPUT && settle_outputs(s))
-            TRY(back_kernel_of(s->node->op)->run(e, s, err));
+        if (s->kernel->op != OP_INPUT && settle_outputs(s))
+            TRY(back_kernel_of(s)->run(e, s, err));
     }
     close_grads(e, grad_in);
     return ST_OK;

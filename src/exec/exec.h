@@ -63,6 +63,8 @@ struct exec_param {
 };
 int exec_n_params(const struct exec *e);
 struct exec_param *exec_param(struct exec *e, int i);
+/* Running statistics i, *n numbers, which runs change; NULL: there are no more. */
+float *exec_state(struct exec *e, int i, int64_t *n);
 /* Gradients of the last run: grad_out[i] (plain, may be NULL for 0) is d loss / d output i. Sets
  * (not adds to) every parameter's grad; grad_in[i] (may be NULL) receives d loss / d input i. */
 enum status exec_backward(struct exec *e, const float *const *grad_out, float *const *grad_in,

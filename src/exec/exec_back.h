@@ -19,7 +19,9 @@ struct back_kernel {
     exec_backward_fn *run;
 };
 /* NULL: not differentiable here. */
-const struct back_kernel *back_kernel_of(enum op op);
+const struct back_kernel *back_kernel_of(const struct step *s);
+/* Of steps that plan_layouts made: a change of layout, a concatenation of blocked values. */
+extern const struct back_kernel back_copy, back_concat;
 
 exec_init_fn back_plain_init; /* all values are row-major */
 exec_init_fn back_same_init;  /* out[0] has the layout of in[0] */
@@ -65,5 +67,8 @@ void back_vec_add(float *restrict dst, const float *restrict src, int64_t n);
 /* dst = dy where y > 0, else 0. */
 void back_vec_relu(float *restrict dst, const float *restrict dy, const float *restrict y,
                    int64_t n);
+/* dst = dy where lo < x < hi, else 0. */
+void back_vec_clip(float *restrict dst, const float *restrict dy, const float *restrict x, float lo,
+                   float hi, int64_t n);
 
 #endif

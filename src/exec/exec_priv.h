@@ -21,23 +21,23 @@ struct value {
     struct ttype type; /* all dimensions known */
     int64_t count;     /* elements */
     float *data;
-    float *grad;              /* while exec_backward runs: d loss / d value; NULL: not wanted */
-    dnnl_memory_desc_t md;    /* of data and grad; rank 0 is one dimension of 1 */
-    size_t size;              /* floats in the buffer, padding of md included; >= count */
-    bool plain;               /* md is row-major without gaps */
-    bool owned;               /* data is freed with the value */
-    int32_t node, port;       /* producer; node -1: a constant */
-    struct tensor *tensor;    /* of a constant, borrowed from the graph */
-    int param;                /* index of its exec_param; -1: none */
-    bool state;               /* running statistics: changed by training, without a gradient */
-    bool learns;              /* a parameter, or computed from one */
-    float *grad_buf;          /* EXEC_TRAIN */
-    bool grad_live;           /* some use has put its share already */
-    int n_uses;               /* steps that read it; an output of the graph counts */
-    int first, last;          /* steps between which data must be kept */
-    struct value *shares;     /* whose buffer it lies in; NULL: its own */
-    struct value *plain_copy; /* the same, for kernels that do not know md */
-    bool pinned;              /* the caller's or a constant: never written in place */
+    float *grad;           /* while exec_backward runs: d loss / d value; NULL: not wanted */
+    dnnl_memory_desc_t md; /* of data and grad; rank 0 is one dimension of 1 */
+    size_t size;           /* floats in the buffer, padding of md included; >= count */
+    bool plain;            /* md is row-major without gaps */
+    bool owned;            /* data is freed with the value */
+    int32_t node, port;    /* producer; node -1: a constant */
+    struct tensor *tensor; /* of a constant, borrowed from the graph */
+    int param;             /* index of its exec_param; -1: none */
+    bool state;            /* running statistics: changed by training, without a gradient */
+    bool learns;           /* a parameter, or computed from one */
+    float *grad_buf;       /* EXEC_TRAIN */
+    bool grad_live;        /* some use has put its share already */
+    int n_uses;            /* steps that read it; an output of the graph counts */
+    int first, last;       /* steps between which data must be kept */
+    struct value *shares;  /* whose buffer it lies in; NULL: its own */
+    struct value *copy;    /* the same in another layout, and so on */
+    bool pinned;           /* the caller's or a constant: never written in place */
 };
 
 /* ---- primitives ---- */
@@ -57,6 +57,8 @@ struct prim {
  * ST_UNSUPPORTED, without a message, when oneDNN has no such primitive. */
 enum status prim_init(struct prim *p, const_dnnl_op_desc_t desc, dnnl_primitive_attr_t attr,
                       const_dnnl_primitive_desc_t hint, struct err *err);
+/* Whether oneDNN has nothing but its slow reference code for it. */
+bool prim_is_reference(const struct prim *p);
 enum status prim_init_reorder(struct prim *p, const dnnl_memory_desc_t *from, float *src,
                               const dnnl_memory_desc_t *to, float *dst, struct err *err);
 /* As prim_init; `dst` may leave its layout open. */
@@ -79,6 +81,11 @@ enum status exec_dnnl(dnnl_status_t s, const char *what, struct err *err);
 dnnl_memory_desc_t exec_md_plain(int rank, const int64_t *dim);
 /* The same dimensions in a layout that oneDNN is to choose. */
 dnnl_memory_desc_t exec_md_any(const dnnl_memory_desc_t *md);
+/* In blocks of channels as convolutions like them, and with so many channels as fill whole blocks;
+ * as it is when it has too few channels for that. */
+dnnl_memory_desc_t exec_md_blocked(const dnnl_memory_desc_t *md);
+/* The same memory with the dimensions of `like`: what fills the last block is no channel again. */
+dnnl_memory_desc_t exec_md_narrow(const dnnl_memory_desc_t *md, const dnnl_memory_desc_t *like);
 void exec_set_md(struct value *v, const dnnl_memory_desc_t *md);
 
 /* ---- steps and kernels ---- */
@@ -87,8 +94,8 @@ struct step;
 
 /* Fills s->state; must refuse (exec_unsupported) what forward cannot do. Buffers are in place. */
 typedef enum status exec_init_fn(struct exec *e, struct step *s, struct err *err);
-/* Inference only, before there are buffers: whether the kernel takes its inputs in the layouts they
- * have; if so it sets the layouts of its outputs (exec_set_md). */
+/* Before there are buffers: whether the kernel takes its inputs in the layouts they have; if so it
+ * sets the layouts of its outputs (exec_set_md). */
 typedef enum status exec_layout_fn(struct exec *e, struct step *s, bool *takes, struct err *err);
 typedef enum status exec_forward_fn(struct exec *e, struct step *s, struct err *err);
 /* Reads out[k]->grad (always there for out[0]; NULL for another output without use) and, for each
@@ -97,19 +104,19 @@ typedef enum status exec_forward_fn(struct exec *e, struct step *s, struct err *
  * by s->back_done. */
 typedef enum status exec_backward_fn(struct exec *e, struct step *s, struct err *err);
 
+struct back_kernel;
 struct exec_kernel {
     enum op op;
     exec_init_fn *init; /* NULL: nothing to prepare */
     exec_forward_fn *forward;
-    void (*done)(struct step *s); /* frees s->state */
-    exec_layout_fn *layout;       /* NULL: plain values only */
-    bool in_place;                /* out[0] may be in[0] where both have the same md */
-    bool any_type;                /* moves elements only: any element type */
+    void (*done)(struct step *s);       /* frees s->state */
+    exec_layout_fn *layout;             /* NULL: plain values only */
+    bool in_place;                      /* out[0] may be in[0] where both have the same md */
+    bool any_type;                      /* moves elements only: any element type */
+    const struct back_kernel *gradient; /* NULL: the operator's (back_kernel_of) */
 };
 /* NULL: no kernel (OP_OPAQUE). k_table.c */
 const struct exec_kernel *exec_kernel_of(enum op op);
-/* NULL: not differentiable here. b_table.c */
-exec_backward_fn *exec_backward_of(enum op op);
 
 /* What a convolution computes besides, in inference. */
 enum { FUSION_POSTS = 4 };

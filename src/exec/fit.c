@@ -5,27 +5,29 @@
 #include "base/vec.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+/* Images in one run of an evaluation: small training batches would spend it on starting kernels. */
+enum { TEST_BATCH = 100 };
 
 /* Streams of random numbers drawn from fit_opts.seed; an epoch adds its number. */
 enum { STREAM_SUBSET = 1, STREAM_ORDER = 1000, STREAM_AUGMENT = 1000000 };
 
 struct fit {
-    const struct images *d;
-    struct images_info info;
+    const struct task *task;
+    struct task_data t;
     struct fit_opts o;
-    struct image_view view;
     struct graph *g;    /* adapted */
     struct graph *runs; /* as compiled: g, or g with forgetful normalisations */
     struct exec *e;     /* runs, EXEC_TRAIN */
-    enum loss_form form;
     VEC(struct exec_param *) param;
     struct sgd sgd;
     struct average average;
-    int *order; /* n_train images of the training set, in the epoch's order */
-    int *label; /* of one batch */
+    int *order;   /* n_train images of the training set, in the epoch's order */
+    int *pool[2]; /* the images used, as they were before any shuffling */
     float *grad;
     int steps_each; /* steps of an epoch */
     double begun;
@@ -57,30 +59,39 @@ static void shuffle(int *v, int n, struct rng r)
 static void set_defaults(struct fit *f)
 {
     struct fit_opts *o = &f->o;
-    if (o->n_train <= 0 || o->n_train > f->info.n_train)
-        o->n_train = f->info.n_train;
-    if (o->n_test <= 0 || o->n_test > f->info.n_test)
-        o->n_test = f->info.n_test;
+    if (o->n_train <= 0 || o->n_train > f->t.info.n_train)
+        o->n_train = f->t.info.n_train;
+    if (o->n_test <= 0 || o->n_test > f->t.info.n_test)
+        o->n_test = f->t.info.n_test;
     o->batch = o->batch > 0 ? o->batch : 64;
     o->batch = o->batch > o->n_train ? o->n_train : o->batch;
-    o->lr = o->lr > 0 ? o->lr : 0.05;
+    o->lr = o->lr > 0 ? o->lr : f->task->info.lr;
     o->momentum = o->momentum > 0 ? o->momentum : 0.9;
-    o->decay = o->decay < 0 ? 0 : o->decay > 0 ? o->decay : 5e-4;
+    o->decay = o->decay < 0 ? 0 : o->decay > 0 ? o->decay : f->task->decay;
     o->clip = o->clip < 0 ? 0 : o->clip > 0 ? o->clip : 5;
     f->steps_each = o->n_train / o->batch;
-    f->sgd = (struct sgd){.momentum = o->momentum, .decay = o->decay, .clip = o->clip};
+    f->sgd = (struct sgd){
+        .momentum = o->momentum, .decay = o->decay, .clip = o->clip, .adam = f->task->adam};
 }
 
 static void choose_images(struct fit *f)
 {
-    int *all = x_calloc((size_t)f->info.n_train, sizeof *all);
-    for (int i = 0; i < f->info.n_train; i++)
+    int *all = x_calloc((size_t)f->t.info.n_train, sizeof *all);
+    for (int i = 0; i < f->t.info.n_train; i++)
         all[i] = i;
-    shuffle(all, f->info.n_train, rng_for(f->o.data_seed, STREAM_SUBSET));
+    shuffle(all, f->t.info.n_train, rng_for(f->o.data_seed, STREAM_SUBSET));
     f->order = all;
-    image_view_init(&f->view, f->d, f->o.pad, f->order, f->o.n_train);
-    f->view.shift = f->o.shift;
-    f->view.flip = f->o.flip;
+    image_view_init(&f->t.view, f->t.d, f->o.pad, f->order, f->o.n_train);
+    f->t.view.shift = f->o.shift;
+    f->t.view.flip = f->o.flip;
+    const int n[2] = {f->o.n_train, f->o.n_test};
+    for (int k = 0; k < 2; k++) {
+        f->pool[k] = x_calloc((size_t)n[k], sizeof **f->pool);
+        for (int i = 0; i < n[k]; i++)
+            f->pool[k][i] = k ? i : all[i];
+        f->t.pool[k] = f->pool[k];
+        f->t.n_pool[k] = n[k];
+    }
 }
 
 static enum loss_form form_of(const struct graph *g)
@@ -96,15 +107,40 @@ static enum loss_form form_of(const struct graph *g)
                                  : LOSS_SCORES;
 }
 
-static enum status prepare(struct fit *f, const struct graph *g, char *adapted, size_t size,
+static int test_size(const struct fit *f)
+{
+    return f->o.batch > TEST_BATCH ? f->o.batch : TEST_BATCH;
+}
+
+/* What an input and an output of the largest batch take. */
+static void make_buffers(struct fit *f)
+{
+    struct maps *out = &f->t.out;
+    size_t batch = (size_t)test_size(f), plane = (size_t)out->height * (size_t)out->width;
+    bool dense = f->o.task == FIT_SEGMENT;
+    f->grad = x_calloc(batch * (size_t)out->channels * plane, sizeof *f->grad);
+    if (f->o.task == FIT_CLASSIFY || dense)
+        f->t.label = x_calloc(batch * (dense ? plane : 1), sizeof *f->t.label);
+    else
+        f->t.target = x_calloc(batch * (size_t)out->channels * plane, sizeof *f->t.target);
+    if (dense || f->o.task == FIT_KEYPOINTS)
+        f->t.canvas = x_calloc(batch, sizeof *f->t.canvas);
+}
+
+static enum status prepare(struct fit *f, const struct graph *g, struct str *adapted,
                            struct err *err)
 {
-    f->info = images_info(f->d);
+    f->t.info = images_info(f->t.d);
+    f->t.task = f->task;
+    f->t.seed = f->o.data_seed;
     set_defaults(f);
     choose_images(f);
-    struct fit_shape s = {f->info.channels, f->view.height, f->view.width, f->info.classes};
-    TRY(fit_adapt(g, s, f->o.seed, &f->g, adapted, size, err));
-    f->form = form_of(f->g);
+    TRY(f->task->open(&f->t, err));
+    TRY(f->task->adapt(g, &f->t, f->o.seed, &f->g, adapted, err));
+    if (f->o.task == FIT_CLASSIFY)
+        f->t.form = form_of(f->g);
+    else
+        adapt_output(f->g, &f->t.out);
     if (f->o.bn_images > 0)
         TRY(bn_forget(f->g, &f->runs, err));
     else
@@ -116,9 +152,39 @@ static enum status prepare(struct fit *f, const struct graph *g, char *adapted, 
         vec_push(&f->param, exec_param(f->e, i));
     if (f->param.n == 0)
         return err_set(err, ST_UNSUPPORTED, "the network has nothing that could be trained");
-    f->label = x_calloc((size_t)f->o.batch, sizeof *f->label);
-    f->grad = x_calloc((size_t)f->o.batch * (size_t)f->info.classes, sizeof *f->grad);
+    make_buffers(f);
     return ST_OK;
+}
+
+/* Of all that the result depends on: a checkpoint goes on with nothing else. */
+static uint64_t recipe_hash(const struct fit *f)
+{
+    const struct fit_opts *o = &f->o;
+    const double real[] = {o->lr, o->momentum, o->decay, o->clip, o->average};
+    const int64_t whole[] = {o->task,
+                             o->epochs,
+                             o->n_train,
+                             o->n_test,
+                             o->batch,
+                             o->pad,
+                             o->shift,
+                             o->flip,
+                             o->bn_images,
+                             (int64_t)o->seed,
+                             (int64_t)o->data_seed,
+                             o->threads > 1 ? o->threads : 1};
+    uint64_t h = hash_bytes(whole, sizeof whole, hash_bytes(real, sizeof real, 1));
+    size_t size = (size_t)f->t.info.channels * (size_t)f->t.info.height * (size_t)f->t.info.width;
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < f->t.n_pool[k]; i++) {
+            int at = f->t.pool[k][i];
+            h = hash_bytes(images_pixels(f->t.d, k, at), size, h);
+            h = hash_pair(h, (uint64_t)images_label(f->t.d, k, at));
+        }
+    h = hash_pair(h, graph_hash(f->g));
+    for (size_t i = 0; i < f->param.n; i++)
+        h = hash_bytes(f->param.at[i]->value, (size_t)f->param.at[i]->n * sizeof(float), h);
+    return h;
 }
 
 /* ---- evaluation ---- */
@@ -133,7 +199,7 @@ static enum status refresh(struct fit *f, struct graph **out, struct err *err)
     exec_set_dropout(f->e, 0);
     for (int i = 0; st == ST_OK && i < batches && i < f->steps_each; i++) {
         const int *index = f->order + (size_t)i * (size_t)f->o.batch;
-        images_batch(f->d, &f->view, false, index, f->o.batch, NULL, exec_input(f->e, 0));
+        f->task->batch(&f->t, false, index, f->o.batch, NULL, 0, exec_input(f->e, 0));
         st = exec_run(f->e, err);
         graph_unref(t);
         t = NULL;
@@ -155,56 +221,81 @@ static enum status snapshot(struct fit *f, struct graph **out, struct err *err)
     return f->o.bn_images > 0 ? refresh(f, out, err) : exec_trained(f->e, out, err);
 }
 
+/* The test samples from `done` on, at most one batch of them. */
+static int test_batch(struct fit *f, int done, int *index, float *x)
+{
+    int left = f->o.n_test - done, n = left < test_size(f) ? left : test_size(f);
+    for (int i = 0; i < n; i++)
+        index[i] = done + i;
+    f->task->batch(&f->t, true, index, n, NULL, 0, x);
+    return n;
+}
+
 static enum status evaluate(struct fit *f, const struct graph *g, struct fit_epoch *at,
                             struct err *err)
 {
-    struct exec_opts eo = {.threads = f->o.threads, .batch = f->o.batch, .cancel = f->o.cancel};
+    int batch = test_size(f);
+    struct exec_opts eo = {.threads = f->o.threads, .batch = batch, .cancel = f->o.cancel};
     struct exec *e = NULL;
-    int *index = x_calloc((size_t)f->o.batch, sizeof *index), hits = 0;
-    double loss = 0;
+    int *index = x_calloc((size_t)batch, sizeof *index);
+    struct score s = {0};
     enum status st = exec_new(&e, g, &eo, err);
     for (int done = 0, n; st == ST_OK && done < f->o.n_test; done += n) {
-        n = f->o.n_test - done < f->o.batch ? f->o.n_test - done : f->o.batch;
-        for (int i = 0; i < n; i++) {
-            index[i] = done + i;
-            f->label[i] = images_label(f->d, true, done + i);
-        }
-        images_batch(f->d, &f->view, true, index, n, NULL, exec_input(e, 0));
+        n = test_batch(f, done, index, exec_input(e, 0));
         st = exec_run(e, err);
-        if (st != ST_OK)
-            break;
-        int right;
-        loss +=
-            loss_classify(f->form, exec_output(e, 0), f->label, n, f->info.classes, NULL, &right);
-        hits += right;
+        if (st == ST_OK)
+            f->task->loss(&f->t, exec_output(e, 0), n, NULL, &s);
     }
     if (st == ST_OK) {
-        at->test_acc = (double)hits / f->o.n_test;
-        at->test_loss = loss / f->o.n_test;
+        at->test_value = f->task->value(&s);
+        at->test_loss = s.loss / f->o.n_test;
     }
     exec_free(e);
     free(index);
     return st;
 }
 
+/* The metric of the trivial answer to the test samples. */
+static double baseline(struct fit *f)
+{
+    struct score s = {0};
+    if (!f->task->trivial) {
+        int64_t *seen = x_calloc((size_t)f->t.info.classes, sizeof *seen), most = 0;
+        for (int i = 0; i < f->o.n_test; i++)
+            seen[images_label(f->t.d, true, i)]++;
+        for (int c = 0; c < f->t.info.classes; c++)
+            most = seen[c] > most ? seen[c] : most;
+        free(seen);
+        return (double)most / f->o.n_test;
+    }
+    int64_t one = ttype_count(exec_input_type(f->e, 0), 1) / f->o.batch;
+    float *x = x_calloc((size_t)one * (size_t)test_size(f), sizeof *x);
+    int *index = x_calloc((size_t)test_size(f), sizeof *index);
+    for (int done = 0, n; done < f->o.n_test; done += n) {
+        n = test_batch(f, done, index, x);
+        f->task->trivial(&f->t, n, &s);
+    }
+    free(index);
+    free(x);
+    return f->task->value(&s);
+}
+
 /* ---- training ---- */
 
-static enum status one_step(struct fit *f, int epoch, int step, struct rng *augment, double *loss,
-                            int *right, struct err *err)
+static enum status one_step(struct fit *f, int epoch, int step, struct rng *augment,
+                            struct score *s, struct err *err)
 {
     int64_t done = (int64_t)epoch * f->steps_each + step;
     int64_t all = (int64_t)f->o.epochs * f->steps_each;
     const int *index = f->order + (size_t)step * (size_t)f->o.batch;
     if (cancelled(f))
         return err_set(err, ST_CANCELLED, "interrupted");
-    images_batch(f->d, &f->view, false, index, f->o.batch, augment, exec_input(f->e, 0));
-    for (int i = 0; i < f->o.batch; i++)
-        f->label[i] = images_label(f->d, false, index[i]);
+    f->task->batch(&f->t, false, index, f->o.batch, augment, (uint64_t)epoch + 1,
+                   exec_input(f->e, 0));
     exec_set_dropout(f->e, hash_pair(f->o.seed, (uint64_t)done) | 1);
     TRY(exec_run(f->e, err));
-    *loss = loss_classify(f->form, exec_output(f->e, 0), f->label, f->o.batch, f->info.classes,
-                          f->grad, right);
-    if (!isfinite(*loss))
+    double loss = f->task->loss(&f->t, exec_output(f->e, 0), f->o.batch, f->grad, s);
+    if (!isfinite(loss))
         return err_set(err, ST_NO,
                        "epoch %d, step %d: the loss is no number any more (learning rate %g)",
                        epoch + 1, step + 1, f->o.lr);
@@ -223,22 +314,21 @@ static enum status one_step(struct fit *f, int epoch, int step, struct rng *augm
     return ST_OK;
 }
 
+static void order_epoch(struct fit *f, int epoch)
+{
+    shuffle(f->order, f->o.n_train, rng_for(f->o.seed, STREAM_ORDER + (uint64_t)epoch));
+}
+
 static enum status one_epoch(struct fit *f, int epoch, struct fit_result *r, struct err *err)
 {
     struct fit_epoch *at = &r->epoch[epoch];
     struct rng augment = rng_for(f->o.seed, STREAM_AUGMENT + (uint64_t)epoch);
     bool last = epoch + 1 == f->o.epochs;
-    double loss = 0;
-    int hits = 0, seen = f->steps_each * f->o.batch;
+    struct score s = {0};
     at->epoch = epoch + 1;
-    shuffle(f->order, f->o.n_train, rng_for(f->o.seed, STREAM_ORDER + (uint64_t)epoch));
-    for (int step = 0; step < f->steps_each; step++) {
-        double sum = 0;
-        int right = 0;
-        TRY(one_step(f, epoch, step, &augment, &sum, &right, err));
-        loss += sum;
-        hits += right;
-    }
+    order_epoch(f, epoch);
+    for (int step = 0; step < f->steps_each; step++)
+        TRY(one_step(f, epoch, step, &augment, &s, err));
     if (last) {
         average_apply(&f->average, f->param.at);
         exec_params_changed(f->e);
@@ -252,38 +342,87 @@ static enum status one_epoch(struct fit *f, int epoch, struct fit_result *r, str
     graph_unref(now);
     if (st != ST_OK)
         return st;
-    at->loss = loss / seen;
-    at->train_acc = (double)hits / seen;
+    at->loss = s.loss / (double)s.n;
+    at->train_value = f->task->value(&s);
     at->seconds = now_s() - f->begun;
     r->n_epochs = epoch + 1;
-    r->acc = at->test_acc;
-    r->loss = at->test_loss;
-    r->seconds = at->seconds;
-    if (f->o.progress)
-        f->o.progress(f->o.arg, at);
     return ST_OK;
 }
 
-enum status fit_classify(const struct graph *g, const struct images *d, const struct fit_opts *opts,
-                         struct fit_result *out, struct err *err)
+/* Takes up where a checkpoint ended: the order of the images follows from the epochs before. */
+static enum status resume(struct fit *f, struct checkpoint *c, struct fit_result *r,
+                          struct err *err)
 {
-    struct fit f = {.d = d, .o = *opts, .begun = now_s()};
+    TRY(checkpoint_read(c, f->o.checkpoint, err));
+    r->resumed = r->n_epochs = c->done;
+    for (int i = 0; i < c->done; i++)
+        order_epoch(f, i);
+    if (c->done > 0)
+        f->begun -= r->epoch[c->done - 1].seconds;
+    return c->done == f->o.epochs ? snapshot(f, &r->trained, err) : ST_OK;
+}
+
+static enum status all_epochs(struct fit *f, struct fit_result *r, struct err *err)
+{
+    struct checkpoint c = {.n_epochs = f->o.epochs,
+                           .epoch = r->epoch,
+                           .e = f->e,
+                           .param = f->param.at,
+                           .n_param = (int)f->param.n,
+                           .sgd = &f->sgd,
+                           .average = &f->average};
+    if (f->o.checkpoint) {
+        c.recipe = recipe_hash(f);
+        TRY(resume(f, &c, r, err));
+    }
+    for (int i = c.done; i < f->o.epochs; i++) {
+        TRY(one_epoch(f, i, r, err));
+        c.done = i + 1;
+        if (f->o.checkpoint)
+            TRY(checkpoint_write(&c, f->o.checkpoint, err));
+        if (f->o.progress)
+            f->o.progress(f->o.arg, &r->epoch[i]);
+    }
+    const struct fit_epoch *last = &r->epoch[f->o.epochs - 1];
+    r->value = last->test_value;
+    r->loss = last->test_loss;
+    r->seconds = last->seconds;
+    r->baseline = baseline(f);
+    return ST_OK;
+}
+
+static void fit_done(struct fit *f)
+{
+    exec_free(f->e);
+    graph_unref(f->runs);
+    graph_unref(f->g);
+    sgd_done(&f->sgd);
+    average_done(&f->average);
+    vec_done(&f->param);
+    free(f->order);
+    free(f->pool[0]);
+    free(f->pool[1]);
+    free(f->t.label);
+    free(f->t.target);
+    free(f->t.canvas);
+    free(f->grad);
+}
+
+enum status fit_run(const struct graph *g, const struct images *d, const struct fit_opts *opts,
+                    struct fit_result *out, struct err *err)
+{
+    struct fit f = {.task = task_of(opts->task), .t.d = d, .o = *opts, .begun = now_s()};
     struct fit_result r = {0};
+    struct str adapted = {0};
     if (opts->epochs < 1)
         return err_set(err, ST_USAGE, "at least one epoch is needed");
-    enum status st = prepare(&f, g, r.adapted, sizeof r.adapted, err);
+    enum status st = prepare(&f, g, &adapted, err);
     r.epoch = x_calloc((size_t)opts->epochs, sizeof *r.epoch);
-    for (int i = 0; st == ST_OK && i < opts->epochs; i++)
-        st = one_epoch(&f, i, &r, err);
-    exec_free(f.e);
-    graph_unref(f.runs);
-    graph_unref(f.g);
-    sgd_done(&f.sgd);
-    average_done(&f.average);
-    vec_done(&f.param);
-    free(f.order);
-    free(f.label);
-    free(f.grad);
+    if (st == ST_OK)
+        st = all_epochs(&f, &r, err);
+    snprintf(r.adapted, sizeof r.adapted, "%s", str_text(&adapted));
+    str_done(&adapted);
+    fit_done(&f);
     if (st == ST_OK)
         *out = r;
     else

@@ -271,6 +271,12 @@ int images_label(const struct images *d, bool test, int i)
     return d->label[test][i];
 }
 
+const unsigned char *images_pixels(const struct images *d, bool test, int i)
+{
+    return d->pixel[test] +
+           (size_t)i * (size_t)d->info.channels * (size_t)d->info.height * (size_t)d->info.width;
+}
+
 /* ---- batches ---- */
 
 static int padded(int size, int pad)

@@ -5,7 +5,7 @@
 #include "exec/exec_priv.h"
 
 exec_layout_fn k_conv_layout, k_pool_layout, k_eltwise_layout, k_binary_layout;
-exec_layout_fn k_batchnorm_layout, k_concat_layout;
+exec_layout_fn k_batchnorm_layout, k_concat_layout, k_dropout_layout;
 
 exec_init_fn k_conv_init, k_matmul_init, k_pool_init;
 exec_init_fn k_batchnorm_init, k_instancenorm_init, k_layernorm_init;

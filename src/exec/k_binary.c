@@ -115,8 +115,9 @@ enum status k_binary_layout(struct exec *e, struct step *s, bool *takes, struct 
 {
     (void)e;
     (void)err;
-    *takes = ops[s->node->op].alg != 0 && s->n_in == 2 && same_shape(s->in[0], s->in[1]) &&
-             s->in[0]->count == s->out[0]->count;
+    *takes = ops[s->node->op].alg != 0 && s->n_in >= 2 && s->in[0]->count == s->out[0]->count;
+    for (int i = 1; i < s->n_in; i++)
+        *takes &= same_shape(s->in[0], s->in[i]);
     if (*takes)
         exec_set_md(s->out[0], &s->in[0]->md);
     return ST_OK;
@@ -127,13 +128,16 @@ enum status k_binary_init(struct exec *e, struct step *s, struct err *err)
     const struct binary_op *op = &ops[s->node->op];
     const struct value *y = s->out[0];
     struct binary *b = x_calloc(1, sizeof *b);
+    bool alike = op->alg != 0 && s->n_in >= 2;
     dnnl_binary_desc_t d;
 
     (void)e;
     s->state = b;
     if (!exact_as_float(y->type.dtype) && s->node->op != OP_MAX && s->node->op != OP_MIN)
         return exec_unsupported(s, err, "arithmetic on %s", dtype_name(y->type.dtype));
-    if (op->alg == 0 || s->n_in != 2 || !same_shape(s->in[0], y) || !same_shape(s->in[1], y))
+    for (int i = 0; i < s->n_in; i++)
+        alike &= same_shape(s->in[i], y);
+    if (!alike)
         return ST_OK;
     TRY(exec_dnnl(dnnl_binary_desc_init(&d, op->alg, &y->md, &y->md, &y->md), node_label(s->node),
                   err));
@@ -141,6 +145,21 @@ enum status k_binary_init(struct exec *e, struct step *s, struct err *err)
     TRY(prim_bind(&b->prim, DNNL_ARG_SRC_0, &y->md, s->in[0]->data, err));
     TRY(prim_bind(&b->prim, DNNL_ARG_SRC_1, &y->md, s->in[1]->data, err));
     return prim_bind(&b->prim, DNNL_ARG_DST, &y->md, y->data, err);
+}
+
+/* The same primitive for each further input, then onto what is there. */
+static enum status run_prims(struct exec *e, struct step *s, struct prim *p, struct err *err)
+{
+    if (s->n_in > 2)
+        prim_set(p, DNNL_ARG_SRC_0, s->in[0]->data);
+    for (int i = 1; i < s->n_in; i++) {
+        if (i > 1)
+            prim_set(p, DNNL_ARG_SRC_0, s->out[0]->data);
+        if (s->n_in > 2)
+            prim_set(p, DNNL_ARG_SRC_1, s->in[i]->data);
+        TRY(prim_run(p, e, err));
+    }
+    return ST_OK;
 }
 
 enum status k_binary(struct exec *e, struct step *s, struct err *err)
@@ -151,7 +170,7 @@ enum status k_binary(struct exec *e, struct step *s, struct err *err)
     const struct value *x = s->in[0];
 
     if (b->prim.p)
-        return prim_run(&b->prim, e, err);
+        return run_prims(e, s, &b->prim, err);
     if (s->n_in == 1)
         memcpy(y->data, x->data, (size_t)y->count * sizeof(float));
     else

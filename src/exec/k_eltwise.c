@@ -208,6 +208,16 @@ static float drop_ratio(const struct step *s)
     return s->n_in > 1 && s->in[1] ? s->in[1]->data[0] : 0.5F;
 }
 
+enum status k_dropout_layout(struct exec *e, struct step *s, bool *takes, struct err *err)
+{
+    (void)e;
+    (void)err;
+    *takes = s->n_out == 1;
+    if (*takes)
+        exec_set_md(s->out[0], &s->in[0]->md);
+    return ST_OK;
+}
+
 enum status k_dropout_init(struct exec *e, struct step *s, struct err *err)
 {
     if (s->n_in > 2 && s->in[2] && !exec_training(e) &&
@@ -230,7 +240,7 @@ enum status k_dropout(struct exec *e, struct step *s, struct err *err)
         return ST_OK;
     s->saved[0] = x_malloc(s->out[0]->size * sizeof(float));
     rng = rng_for(e->dropout_seed, (uint64_t)s->id);
-    for (int64_t i = 0; i < s->out[0]->count; i++) {
+    for (size_t i = 0; i < s->out[0]->size; i++) {
         s->saved[0][i] = rng_double(&rng) < (double)ratio ? 0.0F : 1.0F / (1.0F - ratio);
         y[i] *= s->saved[0][i];
         if (s->n_out > 1)

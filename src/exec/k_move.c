@@ -1,4 +1,5 @@
 /* Operators that only move elements: each becomes a list of strided copies (struct moves). */
+#include "exec/exec_back.h"
 #include "exec/k.h"
 
 static struct move *add_move(struct moves *m)
@@ -51,7 +52,7 @@ enum status k_flat_init(struct exec *e, struct step *s, struct err *err)
         return exec_unsupported(s, err, "its shape is computed by the model");
     v = add_move(begin(s));
     v->rank = 1;
-    v->dim[0] = s->in[0]->count;
+    v->dim[0] = (int64_t)s->in[0]->size;
     v->ss[0] = v->ds[0] = 1;
     return ST_OK;
 }
@@ -105,8 +106,25 @@ static enum status blocked_init(struct exec *e, struct step *s, struct err *err)
     return prim_bind(p, DNNL_ARG_DST, &s->out[0]->md, s->out[0]->data, err);
 }
 
-static const struct exec_kernel blocked = {
-    .op = OP_CONCAT, .init = blocked_init, .forward = k_prim, .done = k_prim_done};
+static const struct exec_kernel blocked = {.op = OP_CONCAT,
+                                           .init = blocked_init,
+                                           .forward = k_prim,
+                                           .done = k_prim_done,
+                                           .gradient = &back_concat};
+
+/* The gradient can be cut into parts only where these are whole blocks. */
+static bool whole_blocks(const struct step *s, int axis)
+{
+    const dnnl_memory_desc_t *y = prim_md(s->state, dnnl_query_dst_md);
+    int64_t block = 1;
+
+    for (int i = 0; i < y->format_desc.blocking.inner_nblks; i++)
+        block *= y->format_desc.blocking.inner_blks[i];
+    for (int i = 0; i < s->n_in; i++)
+        if (axis != 1 || s->in[i]->type.dim[axis] % block != 0)
+            return false;
+    return true;
+}
 
 enum status k_concat_layout(struct exec *e, struct step *s, bool *takes, struct err *err)
 {
@@ -115,7 +133,6 @@ enum status k_concat_layout(struct exec *e, struct step *s, bool *takes, struct 
     bool some = false;
     enum status st;
 
-    (void)e;
     if (s->n_in > PRIM_ARGS - 2)
         return ST_OK;
     for (int i = 0; i < s->n_in; i++) {
@@ -127,16 +144,15 @@ enum status k_concat_layout(struct exec *e, struct step *s, bool *takes, struct 
     s->kernel = &blocked;
     s->state = x_calloc(1, sizeof(struct prim));
     st = prim_init_concat(s->state, &any, axis, src, s->n_in, err);
-    if (st == ST_UNSUPPORTED) {
-        k_prim_done(s);
-        s->state = NULL;
-        s->kernel = exec_kernel_of(OP_CONCAT);
+    *takes = st == ST_OK && (!exec_training(e) || whole_blocks(s, axis));
+    if (*takes) {
+        exec_set_md(s->out[0], prim_md(s->state, dnnl_query_dst_md));
         return ST_OK;
     }
-    TRY(st);
-    *takes = true;
-    exec_set_md(s->out[0], prim_md(s->state, dnnl_query_dst_md));
-    return ST_OK;
+    k_prim_done(s);
+    s->state = NULL;
+    s->kernel = exec_kernel_of(OP_CONCAT);
+    return st == ST_UNSUPPORTED ? ST_OK : st;
 }
 
 enum status k_split_init(struct exec *e, struct step *s, struct err *err)

@@ -50,9 +50,11 @@ static bool onednn_can(const struct step *s, const struct pool *p)
     return true;
 }
 
-/* Leaves p->prim empty where oneDNN has no such pooling. */
+/* Leaves p->prim empty where oneDNN has no such pooling. Blocked values are described with the
+ * channels that fill their last block: these hold zeros, and oneDNN is slow at leaving them out. */
 static enum status describe(const struct exec *e, const struct step *s, struct pool *p,
-                            const dnnl_memory_desc_t *dst, struct err *err)
+                            const dnnl_memory_desc_t *src, const dnnl_memory_desc_t *dst,
+                            struct err *err)
 {
     dnnl_prop_kind_t prop = exec_training(e) ? dnnl_forward_training : dnnl_forward_inference;
     dnnl_alg_kind_t alg = p->max           ? dnnl_pooling_max
@@ -66,7 +68,7 @@ static enum status describe(const struct exec *e, const struct step *s, struct p
         end[a] = reach(&p->g, a);
         dilation[a] = p->g.dilation[a] - 1;
     }
-    TRY(exec_dnnl(dnnl_pooling_v2_forward_desc_init(&d, prop, alg, &s->in[0]->md, dst, p->g.stride,
+    TRY(exec_dnnl(dnnl_pooling_v2_forward_desc_init(&d, prop, alg, src, dst, p->g.stride,
                                                     p->g.kernel, dilation, p->g.pad_begin, end),
                   node_label(s->node), err));
     st = prim_init(&p->prim, &d, NULL, NULL, err);
@@ -75,11 +77,12 @@ static enum status describe(const struct exec *e, const struct step *s, struct p
 
 static enum status bind(struct exec *e, struct step *s, struct pool *p, struct err *err)
 {
-    const struct value *x = s->in[0], *y = s->out[0];
     const dnnl_memory_desc_t *workspace;
 
-    TRY(prim_bind(&p->prim, DNNL_ARG_SRC, &x->md, x->data, err));
-    TRY(prim_bind(&p->prim, DNNL_ARG_DST, &y->md, y->data, err));
+    TRY(prim_bind(&p->prim, DNNL_ARG_SRC, prim_md(&p->prim, dnnl_query_src_md), s->in[0]->data,
+                  err));
+    TRY(prim_bind(&p->prim, DNNL_ARG_DST, prim_md(&p->prim, dnnl_query_dst_md), s->out[0]->data,
+                  err));
     workspace = exec_training(e) ? prim_md(&p->prim, dnnl_query_workspace_md) : NULL;
     if (workspace && workspace->ndims > 0) {
         s->workspace = exec_alloc((dnnl_memory_desc_get_size(workspace) + 3) / sizeof(float));
@@ -91,8 +94,8 @@ static enum status bind(struct exec *e, struct step *s, struct pool *p, struct e
     return ST_OK;
 }
 
-static enum status prepare(struct exec *e, struct step *s, const dnnl_memory_desc_t *dst,
-                           struct err *err)
+static enum status prepare(struct exec *e, struct step *s, const dnnl_memory_desc_t *src,
+                           const dnnl_memory_desc_t *dst, struct err *err)
 {
     struct pool *p = x_calloc(1, sizeof *p);
 
@@ -100,19 +103,23 @@ static enum status prepare(struct exec *e, struct step *s, const dnnl_memory_des
     p->max = is_max(s);
     p->include_pad = !p->max && node_int(s->node, "count_include_pad", 0) != 0;
     TRY(exec_geom(s, &p->g, err));
-    return onednn_can(s, p) ? describe(e, s, p, dst, err) : ST_OK;
+    return onednn_can(s, p) ? describe(e, s, p, src, dst, err) : ST_OK;
 }
 
 enum status k_pool_layout(struct exec *e, struct step *s, bool *takes, struct err *err)
 {
-    dnnl_memory_desc_t any = exec_md_any(&s->out[0]->md);
+    dnnl_memory_desc_t src = exec_md_blocked(&s->in[0]->md), dst = s->out[0]->md;
     const struct pool *p;
 
-    TRY(prepare(e, s, &any, err));
+    dst.dims[1] = src.dims[1];
+    dst = exec_md_any(&dst);
+    TRY(prepare(e, s, &src, &dst, err));
     p = s->state;
     *takes = p->prim.p != NULL;
-    if (*takes)
-        exec_set_md(s->out[0], prim_md(&p->prim, dnnl_query_dst_md));
+    if (*takes) {
+        dst = exec_md_narrow(prim_md(&p->prim, dnnl_query_dst_md), &s->out[0]->md);
+        exec_set_md(s->out[0], &dst);
+    }
     return ST_OK;
 }
 
@@ -121,7 +128,7 @@ enum status k_pool_init(struct exec *e, struct step *s, struct err *err)
     struct pool *p;
 
     if (!s->state)
-        TRY(prepare(e, s, &s->out[0]->md, err));
+        TRY(prepare(e, s, &s->in[0]->md, &s->out[0]->md, err));
     p = s->state;
     if (p->prim.p)
         return bind(e, s, p, err);

@@ -271,12 +271,14 @@ static enum status compile(struct exec *e, struct err *err)
                   "a stream", err));
     TRY(fix_shapes(e, err));
     TRY(add_steps(e, err));
+    if (!e->opts.plain)
+        plan_skip(e);
     if (exec_training(e))
         plan_params(e);
-    if (plan_is_fast(e)) {
+    if (plan_is_fast(e))
         plan_fuse(e);
+    if (!e->opts.plain)
         TRY(plan_layouts(e, err));
-    }
     TRY(plan_buffers(e, err));
     TRY(init_steps(e, err));
     return exec_training(e) ? exec_grad_init(e, err) : ST_OK;

@@ -1,6 +1,9 @@
-/* Folding and fusing for inference: a convolution takes over the normalisation, the sum and the
- * activation that follow it, where nothing else reads what lies between. */
+/* Folding and fusing. What changes nothing is left out. In inference a convolution takes over the
+ * normalisation, the sum and the activation that follow it, where nothing else reads what lies
+ * between. */
 #include "exec/plan.h"
+
+static const struct exec_kernel nothing = {.op = OP_IDENTITY};
 
 /* Index of the one step that reads v; -1: none, or several uses. */
 static int only_reader(const struct exec *e, const struct value *v, size_t from)
@@ -14,8 +17,6 @@ static int only_reader(const struct exec *e, const struct value *v, size_t from)
     return -1;
 }
 
-static const struct exec_kernel nothing = {.op = OP_IDENTITY};
-
 /* `done` is computed by `by` from now on. */
 static void absorb(struct step *by, struct step *done)
 {
@@ -27,6 +28,52 @@ static void absorb(struct step *by, struct step *done)
     done->n_in = done->n_out = 0;
     done->into = by->id;
 }
+
+/* ---- what changes nothing ---- */
+
+/* In training whether Dropout drops is decided at each run. */
+static bool hands_on(const struct exec *e, const struct step *s)
+{
+    if (s->node->op == OP_DROPOUT)
+        return !exec_training(e) && s->n_out == 1 && (s->n_in < 3 || !s->in[2]);
+    return s->node->op == OP_IDENTITY;
+}
+
+static bool is_output(const struct exec *e, const struct value *v)
+{
+    for (size_t i = 0; i < e->outputs.n; i++)
+        if (e->outputs.at[i] == v)
+            return true;
+    return false;
+}
+
+void plan_skip(struct exec *e)
+{
+    for (size_t i = 0; i < e->steps.n; i++) {
+        struct step *s = &e->steps.at[i];
+        struct value *x, *y;
+
+        if (!hands_on(e, s))
+            continue;
+        x = s->in[0];
+        y = s->out[0];
+        if (x->tensor || is_output(e, y) || !dnnl_memory_desc_equal(&x->md, &y->md))
+            continue;
+        for (size_t r = i + 1; r < e->steps.n; r++)
+            for (int p = 0; p < e->steps.at[r].n_in; p++)
+                if (e->steps.at[r].in[p] == y)
+                    e->steps.at[r].in[p] = x;
+        x->n_uses += y->n_uses;
+        for (int p = 0; p < s->n_in; p++)
+            if (s->in[p])
+                s->in[p]->n_uses--;
+        s->kernel = &nothing;
+        s->n_in = s->n_out = 0;
+        s->into = x->node;
+    }
+}
+
+/* ---- what convolutions take over ---- */
 
 static bool constants(const struct step *s, int from)
 {
@@ -98,6 +145,15 @@ static bool take_sum(struct exec *e, size_t at, struct step *next)
     return true;
 }
 
+/* Names the step that has a kernel where that was fused too. */
+static void follow(struct exec *e)
+{
+    for (size_t i = 0; i < e->steps.n; i++)
+        for (size_t k = 0; k < i && e->steps.at[i].into >= 0; k++)
+            if (e->steps.at[k].id == e->steps.at[i].into && e->steps.at[k].into >= 0)
+                e->steps.at[i].into = e->steps.at[k].into;
+}
+
 void plan_fuse(struct exec *e)
 {
     for (size_t i = 0; i < e->steps.n; i++) {
@@ -116,4 +172,5 @@ void plan_fuse(struct exec *e)
                 break;
         }
     }
+    follow(e);
 }

@@ -1,11 +1,8 @@
 /* Chooses layouts: a kernel that can goes on in the layout that reaches it, the others get a plain
- * copy of what is blocked, made once for all of them. */
+ * copy of what is blocked, and convolutions a blocked copy of what is plain. A copy is made once
+ * for all its readers. */
+#include "exec/exec_back.h"
 #include "exec/plan.h"
-
-static enum status copy_forward(struct exec *e, struct step *s, struct err *err)
-{
-    return prim_run(s->state, e, err);
-}
 
 static enum status copy_init(struct exec *e, struct step *s, struct err *err)
 {
@@ -17,44 +14,85 @@ static enum status copy_init(struct exec *e, struct step *s, struct err *err)
                              err);
 }
 
-static void copy_done(struct step *s)
-{
-    prim_done(s->state);
-    free(s->state);
-}
+static const struct exec_kernel copy = {.op = OP_IDENTITY,
+                                        .init = copy_init,
+                                        .forward = k_prim,
+                                        .done = k_prim_done,
+                                        .gradient = &back_copy};
 
-static const struct exec_kernel copy = {
-    .op = OP_IDENTITY, .init = copy_init, .forward = copy_forward, .done = copy_done};
-
-/* A step of its own in front of the consumer, on whose account it goes. */
-static struct value *plain_copy(struct exec *e, struct step_list *to, const struct step *consumer,
-                                struct value *v)
+/* By a step of its own in front of the consumer, on whose account it goes. */
+static struct value *copy_of(struct exec *e, struct step_list *to, const struct step *consumer,
+                             struct value *v, const dnnl_memory_desc_t *md)
 {
     struct step s = {.id = consumer->id, .node = consumer->node, .kernel = &copy, .into = -1};
 
-    if (v->plain_copy)
-        return v->plain_copy;
-    v->plain_copy = plan_value(e, &v->type);
-    v->plain_copy->node = v->node;
-    v->plain_copy->port = v->port;
+    struct value *c = v;
+
+    while (c && !dnnl_memory_desc_equal(&c->md, md))
+        c = c->copy;
+    if (c)
+        return c;
+    c = plan_value(e, &v->type);
+    c->node = v->node;
+    c->port = v->port;
+    c->learns = v->learns;
+    exec_set_md(c, md);
+    c->copy = v->copy;
+    v->copy = c;
     s.n_in = s.n_out = 1;
     s.in = x_calloc(1, sizeof(struct value *));
     s.out = x_calloc(1, sizeof(struct value *));
     s.in[0] = v;
-    s.out[0] = v->plain_copy;
+    s.out[0] = c;
     vec_push(to, s);
-    return v->plain_copy;
+    return c;
+}
+
+/* Convolutions and pools choose the layout of their input too; their states begin with the
+ * primitive. */
+static dnnl_memory_desc_t wanted(const struct step *s)
+{
+    const struct prim *p = s->state;
+
+    return exec_md_narrow(prim_md(p, dnnl_query_src_md), &s->in[0]->md);
+}
+
+/* Of several inputs of the same shape one is blocked, another not: all become as the first blocked
+ * one, for an element-wise operator is to be computed in the layout of the convolutions. */
+static void align_inputs(struct exec *e, struct step_list *to, struct step *s)
+{
+    const struct value *like = NULL;
+
+    for (int p = 0; p < s->n_in; p++) {
+        if (s->node->op == OP_POW || s->in[p]->count != s->out[0]->count ||
+            s->in[p]->type.rank != s->out[0]->type.rank)
+            return;
+        if (!like && !s->in[p]->plain)
+            like = s->in[p];
+    }
+    for (int p = 0; like && p < s->n_in; p++)
+        s->in[p] = copy_of(e, to, s, s->in[p], &like->md);
 }
 
 static enum status lay_step(struct exec *e, struct step_list *to, struct step *s, struct err *err)
 {
     bool takes = false;
 
+    if (s->kernel->forward == k_binary)
+        align_inputs(e, to, s);
     if (s->kernel->layout)
         TRY(s->kernel->layout(e, s, &takes, err));
+    if (takes && (s->kernel->forward == k_conv || s->kernel->forward == k_pool)) {
+        dnnl_memory_desc_t md = wanted(s);
+
+        s->in[0] = copy_of(e, to, s, s->in[0], &md);
+    }
     for (int p = 0; p < s->n_in && !takes; p++)
-        if (s->in[p] && !s->in[p]->plain)
-            s->in[p] = plain_copy(e, to, s, s->in[p]);
+        if (s->in[p] && !s->in[p]->plain) {
+            dnnl_memory_desc_t plain = exec_md_plain(s->in[p]->type.rank, s->in[p]->type.dim);
+
+            s->in[p] = copy_of(e, to, s, s->in[p], &plain);
+        }
     return ST_OK;
 }
 
@@ -70,8 +108,8 @@ enum status plan_layouts(struct exec *e, struct err *err)
     }
     free(e->steps.at);
     memcpy(&e->steps, &to, sizeof to);
-    for (size_t i = 0; i < e->outputs.n; i++)
-        if (e->outputs.at[i]->plain_copy)
-            e->outputs.at[i] = e->outputs.at[i]->plain_copy;
+    for (size_t i = 0; st == ST_OK && i < e->outputs.n; i++)
+        while (!e->outputs.at[i]->plain)
+            e->outputs.at[i] = e->outputs.at[i]->copy;
     return st;
 }

@@ -78,6 +78,19 @@ struct exec_param *exec_param(struct exec *e, int i)
     return &e->params.at[i];
 }
 
+float *exec_state(struct exec *e, int i, int64_t *n)
+{
+    for (size_t k = 0; k < e->values.n; k++) {
+        struct value *v = e->values.at[k];
+
+        if (v->tensor && v->state && v->type.dtype == DT_FLOAT && i-- == 0) {
+            *n = v->count;
+            return v->data;
+        }
+    }
+    return NULL;
+}
+
 void exec_params_changed(struct exec *e)
 {
     e->param_version++;

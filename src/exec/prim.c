@@ -62,6 +62,39 @@ dnnl_memory_desc_t exec_md_any(const dnnl_memory_desc_t *md)
     return any;
 }
 
+static bool is_plain(const dnnl_memory_desc_t *md)
+{
+    return md->format_kind == dnnl_blocked && md->format_desc.blocking.inner_nblks == 0;
+}
+
+dnnl_memory_desc_t exec_md_blocked(const dnnl_memory_desc_t *md)
+{
+    static const dnnl_format_tag_t by8[] = {dnnl_aBc8b, dnnl_aBcd8b, dnnl_aBcde8b};
+    static const dnnl_format_tag_t by16[] = {dnnl_aBc16b, dnnl_aBcd16b, dnnl_aBcde16b};
+    bool wide =
+        (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+    int64_t block = wide ? 16 : 8;
+    dnnl_memory_desc_t r = *md;
+
+    if (is_plain(md)) {
+        if (md->ndims < 3 || md->ndims > 5 || md->dims[1] <= block / 2)
+            return r;
+        r.dims[1] = (md->dims[1] + block - 1) / block * block;
+        dnnl_memory_desc_init_by_tag(&r, md->ndims, r.dims, dnnl_f32,
+                                     wide ? by16[md->ndims - 3] : by8[md->ndims - 3]);
+    }
+    memcpy(r.dims, r.padded_dims, sizeof r.dims);
+    return r;
+}
+
+dnnl_memory_desc_t exec_md_narrow(const dnnl_memory_desc_t *md, const dnnl_memory_desc_t *like)
+{
+    dnnl_memory_desc_t r = *md;
+
+    memcpy(r.dims, like->dims, sizeof r.dims);
+    return r;
+}
+
 void exec_set_md(struct value *v, const dnnl_memory_desc_t *md)
 {
     dnnl_memory_desc_t plain = exec_md_plain(v->type.rank, v->type.dim);
@@ -107,6 +140,14 @@ enum status prim_init(struct prim *p, const_dnnl_op_desc_t desc, dnnl_primitive_
         return ST_UNSUPPORTED;
     TRY(exec_dnnl(s, "a primitive descriptor", err));
     return make(p, err);
+}
+
+bool prim_is_reference(const struct prim *p)
+{
+    const char *name = NULL;
+
+    return dnnl_primitive_desc_query(p->pd, dnnl_query_impl_info_str, 0, &name) == dnnl_success &&
+           strncmp(name, "ref", 3) == 0;
 }
 
 enum status prim_init_reorder(struct prim *p, const dnnl_memory_desc_t *from, float *src,

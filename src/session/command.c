@@ -344,6 +344,44 @@ static enum status cmd_DIFF(const struct call *c, struct err *err)
     return ST_OK;
 }
 
+static enum status fit_start(const struct call *c, struct err *err)
+{
+    const struct session_candidate *p = session_previewed(c->s);
+    TRY(settle(c, err));
+    TRY(session_fit_start(c->s, p && p->accepted, err));
+    return settle(c, err);
+}
+
+static enum status fit_save(const struct call *c, const char *path, struct err *err)
+{
+    const struct graph *g = NULL;
+    if (c->flags & SESSION_ASYNC)
+        return session_fit_save_later(c->s, path, err);
+    TRY(fitting_trained(c->s, &g, err));
+    TRY(session_write(g, NULL, path, err));
+    str_addf(c->out, "%s: written\n", path);
+    return ST_OK;
+}
+
+static enum status cmd_FIT(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    const char *verb = c->n ? c->word[0] : "";
+    if (c->n == 2 && strcmp(verb, "save") == 0)
+        return fit_save(c, c->word[1], err);
+    if (c->n == 1 && strcmp(verb, "stop") == 0)
+        session_fit_stop(c->s);
+    else if (c->n == 1 && strcmp(verb, "start") == 0)
+        TRY(fit_start(c, err));
+    else if (c->n % 2)
+        return err_set(err, ST_USAGE, "usage: fit [start | stop | save FILE | NAME VALUE]...");
+    for (int i = 0; i + 1 < c->n; i += 2)
+        TRY(session_fit_set(c->s, c->word[i], c->word[i + 1], err));
+    if (c->n == 0 || (c->n == 1 && !(c->flags & SESSION_ASYNC)))
+        describe_fit(c->s, c->out);
+    return ST_OK;
+}
+
 static enum status cmd_EXPORT(const struct call *c, struct err *err)
 {
     if (c->flags & SESSION_ASYNC)

@@ -18,6 +18,8 @@ void describe_refusal(const struct session_candidate *c, struct str *out);
 void describe_history(struct session *s, struct str *out);
 void describe_diff(const struct graph *a, const struct graph *b, const struct graph_diff *d,
                    struct str *out);
+/* The settings of training, both networks' epochs and the change (fitting.h). */
+void describe_fit(const struct session *s, struct str *out);
 /* "+1.2 M", "-30 k", "0". */
 const char *describe_delta(int64_t v, char *buf, size_t size);
 /* The diff's changed nodes that got another size (type of an output or shape of a weight). */

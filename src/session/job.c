@@ -43,6 +43,7 @@ void job_free(struct job *j)
     free(j->path);
     free(j->segment_of);
     free(j->origin);
+    training_unref(j->training);
     free(j->ids);
     if (j->has_rec) {
         segdb_record_done(&j->rec);
@@ -110,6 +111,8 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
     case JOB_KEEP:
         return layers_keep(db, path, j->generation, j->graph, &j->region, j->origin, &j->kept,
                            &j->known, &j->err);
+    case JOB_FIT:
+        return training_run(j->training, &j->cancel, j->wake, &j->err);
     }
     return ST_INTERNAL;
 }
@@ -124,24 +127,35 @@ void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS]
 
 /* ---- the pool ---- */
 
-struct pool {
-    int n_threads;
-    bool started;
+/* Jobs of training that are in the hands of their lane; stopped ones end soon. */
+enum { SLOW_FLYING = 4 };
+
+struct pool;
+struct lane {
+    struct pool *pool;
+    struct queue *todo;
     pthread_t *thread;
+    int n_threads; /* to be started; those that were, once `started` */
+    bool started;
+    int flying, max_flying;
+};
+
+struct pool {
     char *path[SEGDB_LAYERS];
-    struct queue *todo, *done;
+    struct lane quick, slow;
+    struct queue *done;
     int pipe[2];
-    int max_flying;
     VEC(struct job *) waiting; /* in order, urgent ones first */
     VEC(struct job *) flying;
 };
 
 static void *worker(void *arg)
 {
-    struct pool *p = arg;
+    struct lane *l = arg;
+    struct pool *p = l->pool;
     struct layers_db db = {0};
     struct job *j;
-    while ((j = queue_pop(p->todo))) {
+    while ((j = queue_pop(l->todo))) {
         job_run(j, &db, p->path);
         queue_push(p->done, j); /* has room for every job in flight */
         ssize_t n = write(p->pipe[1], "", 1);
@@ -151,40 +165,55 @@ static void *worker(void *arg)
     return NULL;
 }
 
+static void lane_init(struct lane *l, struct pool *p, int threads, int max_flying)
+{
+    l->pool = p;
+    l->n_threads = threads;
+    l->max_flying = max_flying;
+    l->thread = x_calloc((size_t)threads, sizeof *l->thread);
+    l->todo = queue_new((size_t)max_flying);
+}
+
+static struct lane *lane_of(struct pool *p, const struct job *j)
+{
+    return j->kind == JOB_FIT ? &p->slow : &p->quick;
+}
+
 struct pool *pool_new(int threads, char *const path[SEGDB_LAYERS])
 {
     struct pool *p = x_calloc(1, sizeof *p);
-    p->n_threads = threads;
-    p->max_flying = threads + 1;
-    p->thread = x_calloc((size_t)threads, sizeof *p->thread);
     for (int i = 0; i < SEGDB_LAYERS; i++)
         p->path[i] = x_strdup(path[i]);
-    p->todo = queue_new((size_t)p->max_flying);
-    p->done = queue_new((size_t)p->max_flying);
+    lane_init(&p->quick, p, threads, threads + 1);
+    lane_init(&p->slow, p, 1, SLOW_FLYING);
+    p->done = queue_new((size_t)(p->quick.max_flying + p->slow.max_flying));
     if (pipe2(p->pipe, O_CLOEXEC | O_NONBLOCK) < 0)
         p->pipe[0] = p->pipe[1] = -1;
     return p;
 }
 
 /* Signals are the owner's: workers start with all of them blocked. */
-static void start(struct pool *p)
+static void lane_start(struct lane *l)
 {
     sigset_t all, old;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     int n = 0;
-    while (n < p->n_threads && pthread_create(&p->thread[n], NULL, worker, p) == 0)
+    while (n < l->n_threads && pthread_create(&l->thread[n], NULL, worker, l) == 0)
         n++;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    p->n_threads = n;
-    p->started = true;
+    l->n_threads = n;
+    l->started = true;
 }
 
-/* With no thread to be had at all, jobs are done here, one for each call. */
+/* With no thread to be had at all, jobs are done here, one for each call; but no training. */
 static void run_inline(struct pool *p, struct job *j)
 {
     struct layers_db db = {0};
-    job_run(j, &db, p->path);
+    if (j->kind == JOB_FIT)
+        j->status = err_set(&j->err, ST_IO, "the system has no thread left for it");
+    else
+        job_run(j, &db, p->path);
     layers_close(&db);
     queue_push(p->done, j);
     ssize_t n = write(p->pipe[1], "", 1);
@@ -193,25 +222,30 @@ static void run_inline(struct pool *p, struct job *j)
 
 static void feed(struct pool *p)
 {
-    if (p->waiting.n && !p->started)
-        start(p);
-    size_t used = 0;
-    while (used < p->waiting.n && (int)p->flying.n < p->max_flying) {
-        struct job *j = p->waiting.at[used++];
+    size_t kept = 0;
+    for (size_t i = 0; i < p->waiting.n; i++) {
+        struct job *j = p->waiting.at[i];
+        struct lane *l = lane_of(p, j);
+        if (l->flying == l->max_flying) {
+            p->waiting.at[kept++] = j;
+            continue;
+        }
+        if (!l->started)
+            lane_start(l);
+        l->flying++;
         vec_push(&p->flying, j);
-        if (p->n_threads)
-            queue_push(p->todo, j);
+        if (l->n_threads)
+            queue_push(l->todo, j);
         else
             run_inline(p, j);
     }
-    p->waiting.n -= used;
-    if (used)
-        memmove(p->waiting.at, p->waiting.at + used, p->waiting.n * sizeof *p->waiting.at);
+    p->waiting.n = kept;
 }
 
 void pool_submit(struct pool *p, struct job *j)
 {
     size_t at = p->waiting.n;
+    j->wake = p->pipe[1];
     vec_push(&p->waiting, j);
     if (j->urgent) {
         for (at = 0; at + 1 < p->waiting.n && p->waiting.at[at]->urgent;)
@@ -235,6 +269,7 @@ struct job *pool_take(struct pool *p)
                 p->flying.at[i] = p->flying.at[--p->flying.n];
                 break;
             }
+        lane_of(p, j)->flying--;
         feed(p);
         if (!__atomic_load_n(&j->cancel, __ATOMIC_RELAXED))
             return j;
@@ -280,6 +315,19 @@ int pool_fd(const struct pool *p)
     return p->pipe[0];
 }
 
+static void lane_join(struct lane *l)
+{
+    queue_close(l->todo);
+    for (int i = 0; l->started && i < l->n_threads; i++)
+        pthread_join(l->thread[i], NULL);
+}
+
+static void lane_done(struct lane *l)
+{
+    queue_free(l->todo);
+    free(l->thread);
+}
+
 void pool_free(struct pool *p)
 {
     if (!p)
@@ -291,14 +339,14 @@ void pool_free(struct pool *p)
         job_free(p->waiting.at[i]);
     }
     layers_close(&db);
-    queue_close(p->todo);
-    for (int i = 0; p->started && i < p->n_threads; i++)
-        pthread_join(p->thread[i], NULL);
+    lane_join(&p->quick);
+    lane_join(&p->slow);
     struct job *j;
     while ((j = queue_try_pop(p->done)))
         job_free(j);
     queue_close(p->done);
-    queue_free(p->todo);
+    lane_done(&p->quick);
+    lane_done(&p->slow);
     queue_free(p->done);
     if (p->pipe[0] >= 0) {
         close(p->pipe[0]);
@@ -306,7 +354,6 @@ void pool_free(struct pool *p)
     }
     vec_done(&p->waiting);
     vec_done(&p->flying);
-    free(p->thread);
     for (int i = 0; i < SEGDB_LAYERS; i++)
         free(p->path[i]);
     free(p);

@@ -3,7 +3,9 @@
  * A job is self-contained: frozen graph references and copies of everything else. It is handed to
  * a worker through a bounded queue and comes back through another with a byte on a pipe. No more
  * jobs are in flight than the queues hold; the rest wait in the owner's own list, urgent ones
- * first. Cancelling sets the job's flag, which mending and layout poll; its result is dropped.
+ * first. Cancelling sets the job's flag, which long work polls; its result is dropped.
+ * Training takes minutes: it has a lane of its own, one thread after the workers, in which one job
+ * runs after the other, so that nothing else waits for it.
  * A GLPK problem, an SQLite connection and a Graphviz child live and die on one worker. */
 #ifndef SESSION_JOB_H
 #define SESSION_JOB_H
@@ -12,9 +14,10 @@
 #include "mutate/mutate.h"
 #include "session/layers.h"
 #include "session/session.h"
+#include "session/training.h"
 #include "session/wants.h"
 
-enum job_kind { JOB_QUERY, JOB_CANDIDATE, JOB_REPAIR, JOB_LAYOUT, JOB_WRITE, JOB_KEEP };
+enum job_kind { JOB_QUERY, JOB_CANDIDATE, JOB_REPAIR, JOB_LAYOUT, JOB_WRITE, JOB_KEEP, JOB_FIT };
 
 struct job {
     enum job_kind kind;
@@ -31,14 +34,16 @@ struct job {
     struct session_repair how;
     double patience; /* REPAIR: seconds that it may take; 0: as usual */
     uint64_t seed;
-    int limit;       /* QUERY */
-    bool *keep;      /* LAYOUT: per slot, or NULL */
-    int slot;        /* LAYOUT */
-    uint64_t key;    /* LAYOUT */
-    char *path;      /* WRITE */
-    int *segment_of; /* WRITE, or NULL */
-    int segment;     /* KEEP: what the user calls the region */
-    char *origin;    /* KEEP */
+    int limit;                 /* QUERY */
+    bool *keep;                /* LAYOUT: per slot, or NULL */
+    int slot;                  /* LAYOUT */
+    uint64_t key;              /* LAYOUT */
+    char *path;                /* WRITE */
+    int *segment_of;           /* WRITE, or NULL */
+    int segment;               /* KEEP: what the user calls the region */
+    char *origin;              /* KEEP */
+    struct training *training; /* FIT: a reference, with the results */
+    int wake;                  /* FIT: where a byte tells of progress */
 
     enum status status; /* results; which ones depends on kind */
     struct err err;

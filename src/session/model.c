@@ -6,6 +6,7 @@
 #include "family/family.h"
 #include "onx/onx.h"
 #include "shape/shape.h"
+#include "torch/torch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,7 +179,7 @@ static const char *suffix_of(const char *path)
 
 bool model_can_write(const char *path)
 {
-    static const char *const known[] = {"onnx", "json", "dot", "svg", "png", "pdf"};
+    static const char *const known[] = {"onnx", "json", "dot", "svg", "png", "pdf", "py"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(suffix_of(path), known[i]) == 0)
             return true;
@@ -191,11 +192,14 @@ enum status model_write(const struct graph *g, const int *segment_of, const char
     const char *suffix = suffix_of(path);
     enum status st;
     if (!model_can_write(path))
-        st = err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf");
+        st =
+            err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf .py");
     else if (strcmp(suffix, "onnx") == 0)
         st = onx_save(g, path, err);
     else if (strcmp(suffix, "json") == 0)
         st = cgjson_save(g, path, err);
+    else if (strcmp(suffix, "py") == 0)
+        st = torch_save(g, path, err);
     else {
         struct str text = {0};
         struct dot_opts opts = {.title = graph_name(g), .segment = segment_of};

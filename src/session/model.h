@@ -17,7 +17,7 @@ enum status model_open(const char *spec, const struct model_opts *opts, struct g
 /* Hash of what `spec` names: the bytes of a file, else of the graph. */
 enum status model_hash(const char *spec, const struct graph *g, uint64_t *out, struct err *err);
 
-/* Writes g by suffix: onnx json dot svg png pdf. segment_of: per node slot, or NULL. */
+/* Writes g by suffix: onnx json dot svg png pdf py. segment_of: per node slot, or NULL. */
 enum status model_write(const struct graph *g, const int *segment_of, const char *path,
                         struct err *err);
 bool model_can_write(const char *path); /* the suffix is known */

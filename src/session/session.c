@@ -41,6 +41,7 @@ struct session *session_new(const struct session_opts *opts)
     s->seed = opts->seed;
     s->spec = x_strdup("");
     s->selected = -1;
+    session_fit_defaults(&s->fitting.set);
     s->pool = pool_new(s->threads, s->layers.path);
     return s;
 }
@@ -51,6 +52,7 @@ static void drop_model(struct session *s)
     pool_cancel(s->pool, -1);
     candidates_drop(s);
     layouts_done(s);
+    fitting_drop(s);
     if (s->journal && s->version.n > 0 && !s->pending && session_n_versions(s) > 1)
         version_record(s, "quit", s->version.at[s->cursor]->pub.hash, NULL);
     journal_close(s->journal, true);
@@ -275,8 +277,12 @@ unsigned session_poll(struct session *s)
         case JOB_KEEP:
             keep_take(s, j, &changed);
             break;
+        case JOB_FIT:
+            fitting_take(s, j, &changed);
+            break;
         }
     }
+    fitting_look(s, &changed);
     if (s->unranked)
         candidates_rank(s);
     return changed;

@@ -240,6 +240,7 @@ enum {
     SESSION_CHANGED_PREVIEW = 2,
     SESSION_CHANGED_LAYOUT = 4,
     SESSION_CHANGED_NOTICE = 8,
+    SESSION_CHANGED_FIT = 16, /* fitting.h */
 };
 /* Readable when results wait. Valid for the life of the session. */
 int session_fd(const struct session *s);
@@ -272,7 +273,7 @@ const struct dot_layout *session_layout(const struct session *s, enum session_la
 
 /* ---- writing ---- */
 
-/* The current version to a file; the suffix chooses onnx json dot svg png pdf. */
+/* The current version to a file; the suffix chooses onnx json dot svg png pdf py. */
 enum status session_export(struct session *s, const char *path, struct err *err);
 /* The same on a worker; session_notice() tells how it went. */
 enum status session_export_later(struct session *s, const char *path, struct err *err);

@@ -3,6 +3,7 @@
 #define SESSION_SESSION_PRIV_H
 
 #include "base/hash.h"
+#include "session/fitting.h"
 #include "session/job.h"
 #include "session/journal.h"
 #include "session/model.h"
@@ -11,7 +12,7 @@
 #include <stdio.h>
 
 /* Tags of jobs (job.h). */
-enum { TAG_SELECT = 1, TAG_PREVIEW, TAG_WRITE, TAG_KEEP, TAG_LAYOUT /* + slot */ };
+enum { TAG_SELECT = 1, TAG_PREVIEW, TAG_WRITE, TAG_KEEP, TAG_FIT, TAG_LAYOUT /* + slot */ };
 
 struct version {
     struct session_version pub;
@@ -36,6 +37,21 @@ struct layout {
     struct job *job; /* the newest that came back, or NULL */
     uint64_t asked;  /* key of the newest request */
     bool making;
+};
+
+/* One of the networks that are trained. */
+struct fit_side {
+    struct training *t; /* a reference */
+    char *title;
+    enum { FIT_OPEN, FIT_DONE, FIT_STOPPED, FIT_FAILED } end;
+    struct err err;
+};
+
+struct fitting {
+    struct session_fit_settings set; /* of the next run */
+    struct fit_side side[2];
+    int n;
+    int64_t seen; /* of the worker's counters */
 };
 
 struct notice {
@@ -83,6 +99,7 @@ struct session {
     struct session_repair how;
 
     struct layout layout[SESSION_LAYOUT_COUNT];
+    struct fitting fitting;
     VEC(struct notice) notice; /* not told yet */
     struct notice told;        /* the one lent out last */
     bool quit;
@@ -158,6 +175,14 @@ enum status edit_version(struct session *s, int k, const struct job *j, struct v
 void keep_take(struct session *s, struct job *j, unsigned *changed);
 /* session_keep on this thread; what came of it is added to `out` as a line. */
 enum status keep_now(struct session *s, int k, struct str *out, struct err *err);
+
+/* fitting.c */
+void fitting_drop(struct session *s);
+void fitting_take(struct session *s, struct job *j, unsigned *changed);
+/* Whether a worker got further. */
+void fitting_look(struct session *s, unsigned *changed);
+/* What session_fit_save_later writes; borrowed. */
+enum status fitting_trained(const struct session *s, const struct graph **out, struct err *err);
 
 /* recover.c */
 enum status recover_open(struct session *s, enum session_recover mode, struct err *err);

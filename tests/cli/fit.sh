@@ -52,23 +52,30 @@ refuses 2 'needed' label nb201 -n 2
 expect 0 label nb201 -n 2 --seeds 2 -o t.csv $few --json
 is 4 rows
 is 4 added
-[ "$(head -1 t.csv)" = arch,seed,acc1,acc,loss,params,flops_paper,seconds ] || fail 'the header'
+[ "$(head -1 t.csv)" = arch,seed,acc1,acc,loss,params,flops_paper,seconds,latency_ms ] || fail 'the header'
 [ "$(wc -l <t.csv)" = 5 ] || fail 'one row for each run'
-grep -q '^images: 300$' t.csv.manifest && grep -q '^machine: ' t.csv.manifest || fail 'the manifest'
+grep -q '^images: 300$' t.csv.manifest && grep -q '^machine: ' t.csv.manifest &&
+	grep -q '^latency_ms: .*batch 1, one thread' t.csv.manifest || fail 'the manifest'
 cp t.csv before
 expect 0 label nb201 -n 2 --seeds 2 -o t.csv $few --json
 is 4 rows
 is 0 added
 cmp before t.csv || fail 'a finished table is changed'
 refuses 2 'another recipe' label nb201 -n 2 -o t.csv $few --lr 0.1
-refuses 2 'header is another' label nb201 -n 2 -o t.csv --images 300
+refuses 2 'header is another' label nb201 -n 2 -o t.csv --images 300 --epochs 2
 refuses 2 'another recipe' label nb101 -n 2 -o t.csv $few
-# a half row is dropped and made again, the same but for the time it took
+sed 1d t.csv | awk -F, '!($NF > 0.01 && $NF < 1000) { bad = 1 } END { exit bad }' || fail 'the latency'
+grep -q test-retest t.csv.manifest && fail 'the reliability of two networks'
+expect 0 label nb201 -n 3 --seeds 2 -o t.csv $few --json
+is 3 retest_networks
+[ "$(grep -c '^test-retest: Spearman .* 3 networks, mean of 1 seed each$' t.csv.manifest)" = 1 ] ||
+	fail 'the reliability in the manifest'
+# a half row is dropped and made again, the same but for the times
 head -c -20 before >t.csv
 expect 0 label nb201 -n 2 --seeds 2 -o t.csv $few --json
 is 1 added
-sed 's/,[^,]*$//' before >a
-sed 's/,[^,]*$//' t.csv >b
+sed 's/,[^,]*,[^,]*$//' before >a
+sed 's/,[^,]*,[^,]*$//' t.csv >b
 cmp a b || fail 'the row that was made again'
 
 # several processes, killed at any time: no row lost, none twice
@@ -91,7 +98,7 @@ is $n rows
 for f in killed.*; do
 	head -n $(wc -l <$f) t.csv | cmp - <(head -n $(wc -l <$f) $f) || fail 'a row was lost or changed'
 done
-grep -v '^"[^"]*",0,\(0\.[0-9]*,\)\{2\}[0-9.]*,[0-9]*,[0-9]*,[0-9.]*$' t.csv | sed 1d | grep . &&
+grep -v '^"[^"]*",0,\(0\.[0-9]*,\)\{2\}[0-9.]*,[0-9]*,[0-9]*,[0-9.]*,[0-9.]*$' t.csv | sed 1d | grep . &&
 	fail 'a damaged row'
 
 "$AUTOGO" label nb201 -n 50 -o stop.csv $few >out 2>errors &

@@ -3,6 +3,7 @@
  * AUTOGO is the program (default: ./autogo). */
 #include "vt.h"
 
+#include "tests/unit/idx_make.h"
 #include "ui/text.h"
 
 #include <locale.h>
@@ -359,6 +360,110 @@ static void test_reach(void **state)
     check_reach(80, 24);
     fresh(state); /* nothing to go on with */
     check_reach(200, 60);
+}
+
+/* ---- training ---- */
+
+#define CELL                                                                                 \
+    "nb201:|nor_conv_3x3~0|+|nor_conv_3x3~0|skip_connect~1|+|skip_connect~0|nor_conv_3x3~1|" \
+    "nor_conv_3x3~2|@s"
+
+/* Numbers that come of training differ between processors: what is saved has none. */
+static void check_fit(int cols, int rows)
+{
+    static const char *const env[] = {"XDG_CACHE_HOME=.", NULL};
+    struct vt_opts o = {.rows = rows, .cols = cols, .env = env};
+    struct vt *v = start_with(&o, CELL, "--threads", "2");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "j f");
+    assert_true(vt_expect(v, "there is no other version yet"));
+    vt_keys(v, "q Enter");
+    assert_true(vt_expect(v, "candidates"));
+    vt_settle(v);
+    vt_keys(v, "j a");
+    assert_true(vt_expect(v, "applied as version 1"));
+    vt_keys(v, "f");
+    assert_true(vt_expect(v, "version 0 against version 1"));
+    assert_true(vt_matches(v, "fit"));
+    /* no images */
+    vt_type(v, ":fit data none\r:fit-start\r");
+    assert_true(vt_expect(v, "training ended without a result for both"));
+    assert_true(vt_expect(v, "none: no images in it"));
+    assert_true(vt_matches(v, "fit-failed"));
+    /* both */
+    vt_type(v, ":fit data images\r:fit batch 32\r");
+    vt_keys(v, "-");
+    assert_true(vt_expect(v, "epochs 3"));
+    vt_type(v, "2\r");
+    assert_true(vt_expect(v, "epochs 2"));
+    vt_keys(v, "s");
+    assert_true(vt_expect(v, "trained: accuracy"));
+    assert_true(vt_expect(v, "64 test images"));
+    assert_true(vt_expect(v, "-> 4 classes"));
+    assert_true(vt_expect(v, "before version 0  trained"));
+    assert_true(vt_expect(v, "after  version 1  trained"));
+    assert_true(vt_expect(v, " pts      unknown"));
+    assert_true(vt_expect(v, "\n     2 "));
+    assert_true(vt_expect(v, " ms "));
+    vt_keys(v, "s");
+    assert_true(vt_expect(v, "measured with these settings already"));
+    vt_type(v, "wtrained.onnx\r");
+    assert_true(vt_expect(v, "trained.onnx: written"));
+    shell("test -s trained.onnx && rm trained.onnx");
+    vt_keys(v, "u");
+    assert_true(vt_expect(v, "at version 0"));
+    quit(v);
+}
+
+static void test_fit(void **state)
+{
+    shell("mkdir -p images");
+    idx_make("images", 256, 64);
+    check_fit(80, 24);
+    fresh(state); /* nothing to go on with */
+    check_fit(200, 60);
+}
+
+/* A long training: keys are answered meanwhile, other views too, and it ends with the program. */
+static void test_fit_goes_on(void **state)
+{
+    (void)state;
+    double most = 0, median = 0;
+    shell("mkdir -p images");
+    idx_make("images", 256, 64);
+    struct vt_opts o = {.rows = 24, .cols = 80, .term = "vt100", .locale = "C"};
+    struct vt *v = start_with(&o, CELL, "--threads", "2");
+    assert_true(vt_expect(v, "segments"));
+    vt_type(v, ":fit data images epochs 9999\r:fit start\r");
+    assert_true(vt_expect(v, "o before version 0  epoch "));
+    assert_true(vt_expect(v, "\n     2 "));
+    for (int i = 0; i < 40; i++) {
+        vt_keys(v, i % 2 ? "k" : "j");
+        vt_quiet(v, 5);
+    }
+    vt_type(v, ":stats\r");
+    assert_true(vt_expect(v, "key to frame"));
+    const char *line = strstr(vt_text(v), "key to frame");
+    assert_int_equal(
+        sscanf(line, "key to frame: median %lf ms, p99 %*f ms, most %lf ms", &median, &most), 2);
+    assert_true(median < 16);
+    vt_keys(v, "q");
+    assert_true(vt_expect(v, "training "));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, " fit, "));
+    vt_keys(v, "q f");
+    assert_true(vt_expect(v, "epochs 9999"));
+    vt_keys(v, "s");
+    assert_true(vt_expect(v, "training already"));
+    vt_keys(v, "x");
+    assert_true(vt_expect(v, "stopped after "));
+    vt_keys(v, "s");
+    assert_true(vt_expect(v, "version 0  epoch 1"));
+    size_t n;
+    const char *raw = vt_raw(v, &n);
+    for (size_t i = 0; i < n; i++)
+        assert_true((unsigned char)raw[i] < 0x80);
+    quit(v);
 }
 
 /* ---- other terminals ---- */
@@ -868,12 +973,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, fresh)
     const struct CMUnitTest tests[] = {
-        T(test_views_80x24),   T(test_views_200x60), T(test_pin),        T(test_refused),
-        T(test_settings),      T(test_reach),        T(test_ascii_mono), T(test_no_color),
-        T(test_bad_terminals), T(test_no_terminal),  T(test_resize),     T(test_crash),
-        T(test_end_signals),   T(test_suspend),      T(test_idle),       T(test_bad_model),
-        T(test_hostile_name),  T(test_sanitise),     T(test_script),     T(test_export_asks),
-        T(test_recover),       T(test_keep),         T(test_prompt),     T(test_random),
+        T(test_views_80x24), T(test_views_200x60), T(test_pin),           T(test_refused),
+        T(test_settings),    T(test_reach),        T(test_fit),           T(test_fit_goes_on),
+        T(test_ascii_mono),  T(test_no_color),     T(test_bad_terminals), T(test_no_terminal),
+        T(test_resize),      T(test_crash),        T(test_end_signals),   T(test_suspend),
+        T(test_idle),        T(test_bad_model),    T(test_hostile_name),  T(test_sanitise),
+        T(test_script),      T(test_export_asks),  T(test_recover),       T(test_keep),
+        T(test_prompt),      T(test_random),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,4 +1,5 @@
 /* base: errors, strings, JSON, hashing, random numbers, files, queue. */
+#include "base/csv.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -6,6 +7,7 @@
 #include "base/mem.h"
 #include "base/queue.h"
 #include "base/rng.h"
+#include "base/stat.h"
 #include "base/str.h"
 #include "base/vec.h"
 
@@ -244,13 +246,61 @@ static void test_vec(void **state)
     assert_null(x_try_calloc(huge, 4));
 }
 
+static void test_stat(void **state)
+{
+    const double x[] = {3, 1, 4, 1, 5}, y[] = {30, 10, 16, 11, 25}, flat[] = {2, 2, 2, 2, 2};
+    double r[5];
+
+    (void)state;
+    stat_rank(x, 5, r);
+    assert_true(r[0] == 3 && r[1] == 1.5 && r[2] == 4 && r[3] == 1.5 && r[4] == 5);
+    /* ranks 3 1.5 4 1.5 5 and 5 1 3 2 4, by hand: 6.5 / sqrt(9.5 * 10) */
+    assert_true(fabs(stat_spearman(x, y, 5) - 6.5 / sqrt(95)) < 1e-12);
+    assert_true(fabs(stat_spearman(x, x, 5) - 1) < 1e-12);
+    assert_true(isnan(stat_spearman(x, flat, 5)) && isnan(stat_spearman(x, y, 1)));
+    assert_true(fabs(stat_pearson((double[]){1, 2, 3}, (double[]){-2, -4, -6}, 3) + 1) < 1e-12);
+}
+
+static void test_csv(void **state)
+{
+    static const char text[] = "\xef\xbb\xbf"
+                               "a,\"b \"\"c\"\"\",d\r\n\n1,\"2,\n3\",\n4,x,5\n6,7\n";
+    struct csv c;
+    struct err err = {0};
+    size_t at;
+    double v;
+    bool more;
+
+    (void)state;
+    assert_int_equal(file_write("base-table.csv", text, sizeof text - 1, NULL), ST_OK);
+    assert_int_equal(csv_open(&c, "base-table.csv", &err), ST_OK);
+    assert_int_equal(csv_column(&c, "b \"c\"", &at, &err), ST_OK);
+    assert_int_equal(at, 1);
+    assert_int_equal(csv_column(&c, "e", &at, &err), ST_USAGE);
+    assert_int_equal(csv_next(&c, &more, &err), ST_OK);
+    assert_string_equal(c.field.at[1], "2,\n3");
+    assert_int_equal(csv_number(&c, 0, &v, &err), ST_OK);
+    assert_true(v == 1);
+    assert_int_equal(csv_number(&c, 2, &v, &err), ST_OK);
+    assert_true(isnan(v));
+    assert_int_equal(csv_next(&c, &more, &err), ST_OK);
+    assert_int_equal(csv_number(&c, 1, &v, &err), ST_USAGE);
+    assert_non_null(strstr(err.msg, "line 5: 'x'"));
+    assert_int_equal(csv_next(&c, &more, &err), ST_USAGE);
+    assert_non_null(strstr(err.msg, "line 6"));
+    csv_close(&c);
+    assert_int_equal(file_write("base-table.csv", "", 0, NULL), ST_OK);
+    assert_int_equal(csv_open(&c, "base-table.csv", &err), ST_USAGE);
+    unlink("base-table.csv");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_err),  cmocka_unit_test(test_str),  cmocka_unit_test(test_json),
         cmocka_unit_test(test_maps), cmocka_unit_test(test_hash), cmocka_unit_test(test_rng),
         cmocka_unit_test(test_file), cmocka_unit_test(test_xdg),  cmocka_unit_test(test_queue),
-        cmocka_unit_test(test_vec),
+        cmocka_unit_test(test_vec),  cmocka_unit_test(test_stat), cmocka_unit_test(test_csv),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

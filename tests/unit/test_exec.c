@@ -295,9 +295,18 @@ static void test_networks(void **state)
 {
     (void)state;
     same_as_plain("zoo:resnet50", 3, 96);
+    same_as_plain("zoo:resnet101", 3, 64);
+    if (getenv("AUTOGO_HEAVY")) /* 138 million weights */
+        same_as_plain("zoo:vgg16", 3, 224);
+    same_as_plain("zoo:vgg16-gap", 3, 64);
     same_as_plain("zoo:mobilenetv2", 3, 96);
     same_as_plain("zoo:unet", 1, 64);
     same_as_plain("zoo:fsrcnn", 1, 32);
+    same_as_plain("zoo:fsrcnn-3", 1, 32);
+    same_as_plain("zoo:fsrcnn-4", 1, 32);
+    same_as_plain("zoo:edsr", 3, 12);
+    same_as_plain("zoo:edsr-x3", 3, 12);
+    same_as_plain("zoo:edsr-x4", 3, 12);
     same_as_plain("zoo:edsr-body", 64, 16);
 }
 

@@ -519,9 +519,39 @@ static void test_compositions(void **state)
         {"Conv: 2x8x4x4 w8x8x3x3 pads=[1,1,1,1]; Split: #0 axis=1 out=2; Neg: #1.1; "
          "Concat: #2 #1.0 #0 axis=1; AveragePool: #3 kernel_shape=[2,2]",
          1},
+        {"Conv: 2x8x4x4 w12x8x3x3 pads=[1,1,1,1]; Identity: #0; Dropout: #1; Identity: #2; "
+         "Sum: #2 #0 #3 #1; Mul: #4 2x12x4x4; Conv: #5 w4x12x3x3; Identity: #6",
+         2},
+        {"Conv: 2x8x4x4 w16x8x3x3 pads=[1,1,1,1]; Split: #0 axis=1 out=2; Conv: #1.0 w8x8x1x1; "
+         "Add: #1.1 #2; Max: #3 #1.0 #2; AveragePool: #4 kernel_shape=[2,2]",
+         2},
     };
     (void)state;
     CHECK_LINES(lines);
+}
+
+/* What a seed drops is dropped in both directions, in a blocked layout too. */
+static void test_dropout(void **state)
+{
+    struct graph *g = network("Conv: 2x8x4x4 w12x8x1x1; Dropout: #0; Conv: #1 w3x12x1x1", 3);
+
+    (void)state;
+    for (int plain = 0; plain < 2; plain++) {
+        struct check c;
+        double kept, dropped;
+
+        open_check(&c, "Dropout", g, 1, plain);
+        kept = loss(&c);
+        exec_set_dropout(c.e, 5);
+        dropped = loss(&c);
+        assert_true(fabs(kept - dropped) > 1e-3);
+        backward(&c);
+        check_vector(&c, "input", 0, exec_input(c.e, 0), c.grad_in[0], 2 * 8 * 4 * 4);
+        exec_set_dropout(c.e, 0);
+        assert_true(loss(&c) == kept);
+        close_check(&c);
+    }
+    graph_unref(g);
 }
 
 /* ---- networks ---- */
@@ -571,7 +601,8 @@ static void check_along(struct check *c, struct exec_param *p)
     move_along(p->value, old, g, p->n, -step);
     found = (found - loss(c)) / (2 * step * size);
     memcpy(p->value, old, (size_t)p->n * sizeof *old);
-    if (size > 1e-3 && fabs(found - size) > 3e-2 * size + 1e-3)
+    /* where a normalisation follows, the loss hardly depends on it: the difference is all noise */
+    if (size > 5e-3 && fabs(found - size) > 3e-2 * size + 1e-3)
         fail_msg("%s: node %d, port %d: gradient %g, difference %g", c->what, (int)p->node, p->port,
                  size, found);
     free(old);
@@ -651,8 +682,9 @@ static void test_plain_agrees(void **state)
             double size = norm(q->grad, q->n);
 
             assert_int_equal(p->n, q->n);
+            /* a bias before a normalisation has no gradient but noise */
             for (int64_t n = 0; n < p->n; n++)
-                assert_true(fabs((double)p->grad[n] - q->grad[n]) <= 1e-3 * size + 1e-5);
+                assert_true(fabs((double)p->grad[n] - q->grad[n]) <= 1e-4 * size + 1e-4);
         }
         close_check(&a);
         close_check(&b);
@@ -709,19 +741,13 @@ static void test_shared_parameter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_convolutions),
-        cmocka_unit_test(test_products),
-        cmocka_unit_test(test_normalisations),
-        cmocka_unit_test(test_activations),
-        cmocka_unit_test(test_arithmetic),
-        cmocka_unit_test(test_moves),
-        cmocka_unit_test(test_pools),
-        cmocka_unit_test(test_compositions),
-        cmocka_unit_test(test_networks),
-        cmocka_unit_test(test_repeatable),
-        cmocka_unit_test(test_plain_agrees),
-        cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_shared_parameter),
+        cmocka_unit_test(test_convolutions),   cmocka_unit_test(test_products),
+        cmocka_unit_test(test_normalisations), cmocka_unit_test(test_activations),
+        cmocka_unit_test(test_arithmetic),     cmocka_unit_test(test_moves),
+        cmocka_unit_test(test_pools),          cmocka_unit_test(test_compositions),
+        cmocka_unit_test(test_networks),       cmocka_unit_test(test_repeatable),
+        cmocka_unit_test(test_dropout),        cmocka_unit_test(test_plain_agrees),
+        cmocka_unit_test(test_refuses),        cmocka_unit_test(test_shared_parameter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -560,7 +560,7 @@ static struct fit_result fit(const struct graph *g, const struct images *d, stru
 {
     struct fit_result r;
     struct err err = {0};
-    if (fit_classify(g, d, &o, &r, &err) != ST_OK)
+    if (fit_run(g, d, &o, &r, &err) != ST_OK)
         fail_msg("%s", err.msg);
     return r;
 }
@@ -596,12 +596,12 @@ static void test_learns(void **state)
     struct fit_result r = fit(g, d, o), again = fit(g, d, short_run);
     assert_int_equal(r.n_epochs, 2);
     assert_int_equal(epochs, 3);
-    if (r.acc < 0.9)
-        fail_msg("accuracy %.3f, loss %.3f", r.acc, r.loss);
+    if (r.value < 0.9)
+        fail_msg("accuracy %.3f, loss %.3f", r.value, r.loss);
     assert_string_equal(r.adapted, "");
     assert_false(same_weights(g, r.trained));
     assert_true(same_weights(r.trained, again.trained));
-    assert_true(r.loss == again.loss && r.acc == again.acc);
+    assert_true(r.loss == again.loss && r.value == again.value);
     fit_result_done(&again);
     o = short_run;
     o.seed = 2;
@@ -613,7 +613,7 @@ static void test_learns(void **state)
     o.epochs = 1;
     o.lr = 1e-9;
     again = fit(r.trained, d, o);
-    assert_true(fabs(again.acc - r.acc) < 0.05);
+    assert_true(fabs(again.value - r.value) < 0.05);
     fit_result_done(&again);
     fit_result_done(&r);
     graph_unref(g);
@@ -631,7 +631,7 @@ static void test_averaged(void **state)
     o.average = 0.3;
     struct fit_result mean = fit(g, d, o);
     assert_false(same_weights(plain.trained, mean.trained));
-    assert_true(mean.acc > 0.9);
+    assert_true(mean.value > 0.9);
     fit_result_done(&plain);
     fit_result_done(&mean);
     graph_unref(g);
@@ -649,14 +649,14 @@ static void test_stops(void **state)
     int cancel = 1;
     struct fit_opts o = short_run;
     o.cancel = &cancel;
-    assert_int_equal(fit_classify(g, d, &o, &r, &err), ST_CANCELLED);
+    assert_int_equal(fit_run(g, d, &o, &r, &err), ST_CANCELLED);
     o = short_run;
     o.lr = 1e30;
     o.clip = -1;
-    assert_int_equal(fit_classify(g, d, &o, &r, &err), ST_NO);
+    assert_int_equal(fit_run(g, d, &o, &r, &err), ST_NO);
     assert_non_null(strstr(err.msg, "no number"));
     o.epochs = 0;
-    assert_int_equal(fit_classify(g, d, &o, &r, &err), ST_USAGE);
+    assert_int_equal(fit_run(g, d, &o, &r, &err), ST_USAGE);
     graph_unref(g);
     images_free(d);
 }

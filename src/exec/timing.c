@@ -1,0 +1,201 @@
+/* Measuring one network. */
+#include "exec/timing.h"
+#include "base/mem.h"
+#include "exec/timing_priv.h"
+#include "exec/trial.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* Runs before the measured ones: until clocks and caches have settled. */
+enum { WARM_RUNS = 3, WARM_MOST = 50, MEASURED_RUNS = 30 };
+#define WARM_MS 300.0
+
+struct job {
+    const struct graph *g;
+    const struct timing_opts *opts;
+    struct timing *out;
+    struct exec *e;
+    double *ms;    /* of each measured run */
+    double *steps; /* [node * runs + run] with opts->layers */
+    enum status st;
+    struct err err;
+};
+
+static double now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static int by_value(const void *x, const void *y)
+{
+    const double *a = x, *b = y;
+
+    return (*a > *b) - (*a < *b);
+}
+
+/* Between the two nearest of the sorted values. */
+static double percentile(const double *v, int n, double q)
+{
+    double at = q * (n - 1);
+    int low = (int)at;
+
+    return low + 1 < n ? v[low] + (v[low + 1] - v[low]) * (at - low) : v[low];
+}
+
+/* ---- on the measuring thread ---- */
+
+static enum status timed_run(struct job *j, double *ms)
+{
+    double begun = now_ms();
+
+    TRY(exec_run(j->e, &j->err));
+    *ms = now_ms() - begun;
+    return ST_OK;
+}
+
+static void tell(const struct job *j, int done)
+{
+    if (j->opts->progress)
+        j->opts->progress(j->opts->arg, done, j->out->runs);
+}
+
+static void keep_steps(struct job *j, int run)
+{
+    int n;
+    const struct exec_step_time *t = exec_profile(j->e, &n);
+
+    if (!j->steps) {
+        j->steps = x_calloc((size_t)n * (size_t)j->out->runs + 1, sizeof *j->steps);
+        j->out->layer = x_calloc((size_t)n + 1, sizeof *j->out->layer);
+    }
+    j->out->n_layers = n;
+    for (int i = 0; i < n; i++) {
+        j->out->layer[i] = t[i];
+        j->steps[(size_t)i * (size_t)j->out->runs + (size_t)run] = t[i].ms;
+    }
+}
+
+static enum status run_all(struct job *j)
+{
+    double spent = 0, one;
+
+    for (int i = 0; i < WARM_MOST && (i < WARM_RUNS || spent < WARM_MS); i++) {
+        TRY(timed_run(j, &one));
+        spent += one;
+        tell(j, 0);
+    }
+    for (int i = 0; i < j->out->runs; i++) {
+        TRY(timed_run(j, &j->ms[i]));
+        if (j->opts->layers)
+            keep_steps(j, i);
+        tell(j, i + 1);
+    }
+    return ST_OK;
+}
+
+static void *measure(void *arg)
+{
+    struct job *j = arg;
+    const struct exec_opts o = {.threads = j->out->threads,
+                                .batch = j->out->batch,
+                                .profile = j->opts->layers,
+                                .cancel = j->opts->cancel};
+
+    j->out->pinned = timing_pin(o.threads);
+    j->st = exec_new(&j->e, j->g, &o, &j->err);
+    if (j->st == ST_OK) {
+        trial_fill(j->e, j->opts->seed, 0);
+        j->st = run_all(j);
+        exec_free(j->e);
+    }
+    return NULL;
+}
+
+/* ---- on the caller's ---- */
+
+static void sum_up(struct job *j)
+{
+    struct timing *t = j->out;
+    int kept = 0;
+
+    qsort(j->ms, (size_t)t->runs, sizeof *j->ms, by_value);
+    t->median_ms = percentile(j->ms, t->runs, 0.5);
+    t->p10_ms = percentile(j->ms, t->runs, 0.1);
+    t->p90_ms = percentile(j->ms, t->runs, 0.9);
+    for (int i = 0; i < t->n_layers; i++) {
+        double *v = j->steps + (size_t)i * (size_t)t->runs;
+        enum op op = graph_node(j->g, t->layer[i].node)->op;
+
+        if (op == OP_INPUT || op == OP_OUTPUT)
+            continue;
+        qsort(v, (size_t)t->runs, sizeof *v, by_value);
+        t->layer[kept] = t->layer[i];
+        t->layer[kept++].ms = t->layer[i].into < 0 ? percentile(v, t->runs, 0.5) : 0;
+    }
+    t->n_layers = kept;
+}
+
+static enum status measure_apart(struct job *j, struct err *err)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, measure, j) != 0)
+        return err_set(err, ST_INTERNAL, "no thread to measure on");
+    pthread_join(thread, NULL);
+    if (j->st != ST_OK && err)
+        *err = j->err;
+    return j->st;
+}
+
+static enum status find_batch(const struct graph *g, int64_t want, int64_t *batch, struct err *err)
+{
+    int n;
+    const int32_t *in = graph_inputs(g, &n);
+    const struct ttype *t = n ? graph_type(g, (struct value_ref){in[0], 0}) : NULL;
+    int64_t fixed = t && t->rank > 0 && t->dim[0] >= 0 ? t->dim[0] : 0;
+
+    if (fixed && want && want != fixed)
+        return err_set(err, ST_USAGE, "a batch of %lld: the network has a fixed one of %lld",
+                       (long long)want, (long long)fixed);
+    *batch = fixed ? fixed : want ? want : 1;
+    return ST_OK;
+}
+
+enum status timing_measure(struct timing *out, const struct graph *g,
+                           const struct timing_opts *opts, struct err *err)
+{
+    struct timing t = {.threads = opts->threads > 0 ? opts->threads : 1,
+                       .runs = opts->runs > 0 ? opts->runs : MEASURED_RUNS};
+    struct job j = {.g = g, .opts = opts, .out = &t};
+    enum status st;
+
+    TRY(find_batch(g, opts->batch, &t.batch, err));
+    if (!opts->fresh && !opts->layers && timing_load(&t, g)) {
+        *out = t;
+        return ST_OK;
+    }
+    j.ms = x_calloc((size_t)t.runs, sizeof *j.ms);
+    st = measure_apart(&j, err);
+    if (st == ST_OK) {
+        sum_up(&j);
+        if (!opts->unkept)
+            timing_store(&t, g);
+        *out = t;
+    } else {
+        timing_done(&t);
+    }
+    free(j.ms);
+    free(j.steps);
+    return st;
+}
+
+void timing_done(struct timing *t)
+{
+    free(t->layer);
+    *t = (struct timing){0};
+}
