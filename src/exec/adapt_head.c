@@ -51,6 +51,8 @@ static void add_weight(struct adapt *a, struct node *n, const int64_t *dim, int6
 static struct tap conv(struct adapt *a, const char *name, struct tap x, int64_t cout, int64_t k,
                        bool bias)
 {
+    /* The last layer (with a bias) begins with answers near zero. */
+    int64_t calm = bias ? 100 : 1;
     struct node *n = begin(a, OP_CONV, name, x);
     struct window w = {.kernel = {k, k},
                        .stride = {1, 1},
@@ -61,7 +63,7 @@ static struct tap conv(struct adapt *a, const char *name, struct tap x, int64_t 
                        .cin = x.c,
                        .cout = cout,
                        .bias = bias};
-    add_weight(a, n, (int64_t[]){cout, x.c, k, k}, x.c * k * k);
+    add_weight(a, n, (int64_t[]){cout, x.c, k, k}, calm * x.c * k * k);
     if (bias)
         add_fill(n, "bias", cout, 0);
     node_set_window(n, &w);

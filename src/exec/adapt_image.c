@@ -89,6 +89,30 @@ static enum status adapt_last(struct adapt *a, int32_t id, int want)
     return ST_OK;
 }
 
+/* Weights that are not learnt yet begin smaller than He's: variance 1 / (3 fan-in), as the
+ * published networks for images began. He's doubles the signal in each residual block that has no
+ * normalisation, and EDSR has sixteen of them. */
+static void calm(struct adapt *a)
+{
+    int count = 0;
+    for (int32_t id = 0; id < graph_edit_n_slots(a->e); id++) {
+        const struct node *n = graph_edit_node(a->e, id);
+        for (int i = 0; n && i < n->n_in; i++) {
+            const struct tensor *t = node_const(n, i);
+            if (!t || tensor_kind(t) != TENSOR_HE)
+                continue;
+            struct tensor *small =
+                tensor_new_he(tensor_name(t), tensor_type(t), 6 * tensor_fan_in(t), tensor_seed(t));
+            struct node *mut = graph_edit_mut(a->e, id);
+            node_set_input(mut, i, IN_CONST, 0, small);
+            n = graph_edit_node(a->e, id);
+            count++;
+        }
+    }
+    if (count)
+        str_addf(&a->text, "%s%d fresh weights drawn smaller", a->text.n ? "; " : "", count);
+}
+
 static enum status change(struct adapt *a, int32_t input, int32_t output, int want)
 {
     const struct ttype *end = graph_input_type(a->g, graph_node(a->g, output), 0);
@@ -106,6 +130,8 @@ static enum status change(struct adapt *a, int32_t input, int32_t output, int wa
         st = adapt_channels(a, input, ends);
     if (st == ST_OK && last)
         st = adapt_last(a, conv, want);
+    if (st == ST_OK)
+        calm(a);
     free(ends);
     return st;
 }

@@ -44,6 +44,64 @@ expect 0 verify trained.onnx --json
 expect 0 fit trained.onnx $few --epochs 1 --lr 1e-9 --bn-images 500 --json
 awk "BEGIN { d = $(json acc) - $acc; exit !(d * d < 0.0004) }" || fail "trained.onnx: $(json acc)"
 refuses 4 'one number for each\|no matrix\|does not take' fit zoo:edsr $few
+refuses 2 'no task' fit "$net" --task draw
+
+# ---- tasks: one tiny run of each; the metric has its name, its value and a trivial answer's
+tiny='--images 64 --test-images 16 --batch 16 --epochs 1 --bn-images 32 --threads 1'
+task() { # model, task, metric, what is said
+	expect 0 fit "$1" --task $2 $tiny -o $2.onnx --json
+	is $2 task
+	is $3 metric
+	has value baseline loss seconds epochs/0/test_value
+	json adapted | grep -q "$4" || fail "$2: adapted: $(json adapted)"
+	expect 0 verify $2.onnx --json
+}
+task zoo:fsrcnn sr psnr '16x16'
+task zoo:unet denoise psnr '32x32'
+task "$net" segment miou 'cut after .*pyramid pooling'
+task "$net" keypoints pck 'cut after .*three transposed'
+# what was made for a task needs no change for it any more
+expect 0 fit segment.onnx --task segment $tiny --json
+is '' adapted
+refuses 4 'does not give images' fit zoo:resnet50 --task sr $tiny
+refuses 4 'the task needs' fit zoo:unet --task sr $tiny
+refuses 4 'no place for a head' fit zoo:fsrcnn --task segment $tiny
+
+# ---- checkpoints: killed at any time, the same end
+long="--images 1000 --test-images 200 --batch 32 --epochs 4 --bn-images 64 --average 0.4 --threads 1"
+for task in classify keypoints; do
+	few="$long --task $task"
+	[ $task = classify ] || few="--images 100 --test-images 16 --batch 10 --epochs 4 --task $task --threads 1"
+	expect 0 fit "$net" $few -o whole.onnx --json
+	whole=$(json value)
+	rm -f part.ckpt
+	"$AUTOGO" fit "$net" $few --checkpoint part.ckpt >/dev/null 2>&1 &
+	p1=$!
+	while [ ! -e part.ckpt ] && kill -0 $p1 2>/dev/null; do sleep 0.05; done
+	kill -9 $p1 2>/dev/null
+	wait $p1 2>/dev/null
+	expect 0 fit "$net" $few --checkpoint part.ckpt -o part.onnx --json
+	[ "$(json resumed)" -ge 1 ] || fail 'nothing was resumed'
+	is "$whole" value
+	cmp whole.onnx part.onnx || fail "$task: other weights after kill -9"
+	# finished already: the same answer without training
+	expect 0 fit "$net" $few --checkpoint part.ckpt -o part.onnx --json
+	is 4 resumed
+	is "$whole" value
+	cmp whole.onnx part.onnx || fail "$task: other weights from a finished checkpoint"
+done
+cp part.ckpt kept
+refuses 2 'another network' fit "$net" $few --lr 0.01 --checkpoint part.ckpt
+refuses 2 'another network' fit 'nb101:3|101|c1@s' $few --checkpoint part.ckpt
+cmp part.ckpt kept || fail 'a foreign checkpoint was changed'
+head -c 5000 kept >part.ckpt
+refuses 3 'damaged or cut off' fit "$net" $few --checkpoint part.ckpt
+printf x | dd of=part.ckpt bs=1 seek=300 conv=notrunc 2>/dev/null
+refuses 3 'damaged' fit "$net" $few --checkpoint part.ckpt
+echo mine >part.ckpt
+refuses 3 'no checkpoint' fit "$net" $few --checkpoint part.ckpt
+grep -q '^mine$' part.ckpt || fail 'a file that is no checkpoint was overwritten'
+refuses 2 '' fit "$net" $few --checkpoint nowhere/part.ckpt
 
 # ---- label
 few="--images 300 --test-images 200 --epochs 1 --bn-images 64"
