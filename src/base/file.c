@@ -166,6 +166,14 @@ void file_writer_discard(struct file_writer *w)
     memset(w, 0, sizeof *w);
 }
 
+enum status file_try(const char *path, struct err *err)
+{
+    struct file_writer w;
+    TRY(file_writer_open(&w, path, err));
+    file_writer_discard(&w);
+    return ST_OK;
+}
+
 enum status file_write(const char *path, const void *data, size_t size, struct err *err)
 {
     struct file_writer w;

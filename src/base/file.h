@@ -20,7 +20,10 @@ struct file_writer {
 enum status file_writer_open(struct file_writer *w, const char *path, struct err *err);
 enum status file_writer_commit(struct file_writer *w, struct err *err);
 void file_writer_discard(struct file_writer *w);
-/* The same in one call. */
+/* Whether a file can be written there, before long work: as file_writer_open, and nothing is left.
+ */
+enum status file_try(const char *path, struct err *err);
+/* Opens, writes and commits in one call. */
 enum status file_write(const char *path, const void *data, size_t size, struct err *err);
 
 /* $XDG_<kind>_HOME/autogo/<name> with the standard default; kind is "DATA", "CACHE", "STATE" or

@@ -186,10 +186,7 @@ static enum status run_mutate(struct cli *c, struct err *err)
         return err_set(err, ST_USAGE,
                        "mutate: --with ID and -o FILE are needed (autogo mutate "
                        "--help)");
-    if (!model_can_write(path)) {
-        err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf");
-        return err_in_file(err, path), ST_USAGE;
-    }
+    TRY(model_check_path(path, err));
     struct session *s = cli_session(c);
     enum status st = mutate(c, s, k, path, err);
     session_free(s);

@@ -6,10 +6,7 @@
 enum status cli_write_model(struct cli *c, const char *spec, const char *path, struct err *err)
 {
     struct graph *g;
-    if (!model_can_write(path)) {
-        err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf .py");
-        return err_in_file(err, path), ST_USAGE;
-    }
+    TRY(model_check_path(path, err));
     TRY(cli_model(c, spec, &g, err));
     enum status st = session_write(g, NULL, path, err);
     graph_unref(g);

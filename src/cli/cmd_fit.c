@@ -74,26 +74,6 @@ static void on_epoch(void *arg, const struct fit_epoch *e)
              shown(f->task, e->test_value), f->task->unit);
 }
 
-/* Before hours of training: whether a file can be written. */
-static enum status can_write(const char *path, struct err *err)
-{
-    struct file_writer w;
-    if (!path)
-        return ST_OK;
-    TRY(file_writer_open(&w, path, err));
-    file_writer_discard(&w);
-    return ST_OK;
-}
-
-static enum status check_output(const char *path, struct err *err)
-{
-    if (path && !model_can_write(path)) {
-        err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf");
-        return err_in_file(err, path), ST_USAGE;
-    }
-    return can_write(path, err);
-}
-
 static void add_json(struct cli *c, const struct fit_result *r, const struct fit_opts *o,
                      const struct images_info *d)
 {
@@ -192,8 +172,13 @@ static enum status run(struct cli *c, struct err *err)
     struct fit_result r = {0};
     TRY(fit_options_read(c, &o, err));
     TRY(read_task(c, &o.task, err));
-    TRY(check_output(path, err));
-    TRY(can_write(o.checkpoint, err));
+    /* Training takes hours: what cannot be written is to be known before. */
+    if (path) {
+        TRY(model_check_path(path, err));
+        TRY(file_try(path, err));
+    }
+    if (o.checkpoint)
+        TRY(file_try(o.checkpoint, err));
     f.epochs = o.epochs;
     f.task = fit_task_info(o.task);
     TRY(cli_model(c, c->arg[0], &g, err));

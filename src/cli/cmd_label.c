@@ -5,6 +5,7 @@
  * shared by starting the same command several times, here or on machines that share the folder;
  * or by an MPI launcher (label_jobs.h). */
 #include "cli/fit_options.h"
+#include "base/clock.h"
 #include "cli/label_jobs.h"
 #include "cli/label_retest.h"
 
@@ -15,7 +16,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Larger networks would take most of the time and say little about the others. */
 #define MOST_FLOPS 12000000
@@ -44,13 +44,6 @@ struct labelling {
     struct label_file file;
     struct label_jobs jobs;
 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* ---- which networks ---- */
 
@@ -190,10 +183,10 @@ static enum status fit_row(struct labelling *l, const struct graph *g, char **ro
     double latency_ms;
     cost_graph(g, &cost);
     TRY(measure(g, &latency_ms, err));
-    double begun = now_s();
+    double begun = clock_s();
     enum status st = fit_run(g, l->d, &l->fit, &r, err);
     if (st == ST_OK || st == ST_NO) {
-        *row = row_text(l, st == ST_OK ? &r : NULL, &cost, now_s() - begun, latency_ms);
+        *row = row_text(l, st == ST_OK ? &r : NULL, &cost, clock_s() - begun, latency_ms);
         st = ST_OK;
     }
     fit_result_done(&r);
@@ -304,7 +297,7 @@ static enum status answer(struct labelling *l, double seconds, struct err *err)
 static enum status lead(struct labelling *l, struct err *err)
 {
     struct cli *c = l->c;
-    double begun = now_s();
+    double begun = clock_s();
     enum status st = read_options(l, err);
     if (st == ST_OK)
         st = images_open(&l->d, cli_get(c, "--data"), err);
@@ -326,7 +319,7 @@ static enum status lead(struct labelling *l, struct err *err)
     label_jobs_stop(c, opened ? &l->jobs : NULL, st);
     cli_progress_end(c);
     if (st == ST_OK)
-        st = answer(l, now_s() - begun, err);
+        st = answer(l, clock_s() - begun, err);
     else if (st == ST_CANCELLED) {
         c->tells_itself = true;
         err_set(err, st, "interrupted; the same command goes on from there");

@@ -1,5 +1,6 @@
 /* mine: a vocabulary and a segment database from networks; or databases into one. */
 #include "cli/cli_priv.h"
+#include "base/clock.h"
 
 #include "cli/labels.h"
 #include "cli/source.h"
@@ -8,16 +9,8 @@
 #include "session/store.h"
 
 #include <stdio.h>
-#include <time.h>
 
 enum { SAVE_SECONDS = 20 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* ---- mining ---- */
 
@@ -100,14 +93,14 @@ static enum status mine(struct cli *c, const struct source_list *src, const char
     enum status st = ST_OK;
     if (labels)
         st = labels_read(labels, score ? score : "acc", specs, n, times, &labelled, err);
-    double begun = now_s();
+    double begun = clock_s();
     c->tells_itself = st == ST_OK;
     if (st == ST_OK)
         st = segdb_mine(specs, n, vocab, db, &o, &mined, err);
     cli_progress_end(c);
     free(times);
     if (st == ST_OK)
-        answer(c, &mined, n, labelled, vocab, db, now_s() - begun);
+        answer(c, &mined, n, labelled, vocab, db, clock_s() - begun);
     else if (st == ST_CANCELLED)
         err_set(err, st, "interrupted; the same command goes on from there");
     return st;
@@ -138,7 +131,7 @@ static void on_merge(void *arg, int done, int total, const char *what)
 
 static enum status merge(struct cli *c, const char *path, struct err *err)
 {
-    double begun = now_s();
+    double begun = clock_s();
     int64_t n;
     if (cli_get(c, "--vocab") || cli_get(c, "--labels"))
         return err_set(err, ST_USAGE, "mine: --merge makes a database only, without %s",
@@ -156,7 +149,7 @@ static enum status merge(struct cli *c, const char *path, struct err *err)
         json_str(&j, c->arg[i]);
     json_array_end(&j);
     json_kint(&j, "segments", n);
-    json_knum(&j, "seconds", now_s() - begun);
+    json_knum(&j, "seconds", clock_s() - begun);
     json_kstr(&j, "output", path);
     cli_json_end(c, &j);
     return ST_OK;

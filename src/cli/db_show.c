@@ -111,10 +111,8 @@ enum status db_show(struct cli *c, struct segdb *db, struct err *err)
     const char *path = cli_get(c, "--output");
     if (!segdb_name_parse(c->arg[1], &id))
         return err_set(err, ST_USAGE, "'%.60s' is no name of a segment (s12, u3)", c->arg[1]);
-    if (path && !model_can_write(path)) {
-        err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf");
-        return err_in_file(err, path), ST_USAGE;
-    }
+    if (path)
+        TRY(model_check_path(path, err));
     TRY(segdb_get(db, id, &r, err));
     enum status st = segdb_seen(db, id, &seen, err);
     if (st == ST_OK) {

@@ -1,12 +1,12 @@
 /* What all commands share for saying things: JSON pieces, progress, standard output. */
 #include "cli/cli_priv.h"
+#include "base/clock.h"
 
 #include "session/model.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 enum status cli_model(const struct cli *c, const char *spec, struct graph **out, struct err *err)
@@ -72,17 +72,10 @@ void cli_json_deltas(struct json *j, const struct cost *a, const struct cost *b)
 
 /* ---- progress ---- */
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 void cli_progress(struct cli *c, int done, int total, const char *what)
 {
     static double begun, last; /* one bar at a time, on the main thread */
-    double now = now_s();
+    double now = clock_s();
     if (!isatty(STDERR_FILENO))
         return;
     if (!c->progress_shown)

@@ -1,5 +1,6 @@
 #include "comm/comm.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "comm/comm_priv.h"
 
@@ -118,25 +119,18 @@ enum status comm_send(struct comm *c, int to, int tag, const void *data, size_t 
     return rc == 0 ? ST_OK : failed(rc, "sending", err);
 }
 
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
 enum status comm_recv(struct comm *c, struct comm_msg *m, double seconds, const int *cancel,
                       struct err *err)
 {
     enum { FIRST_NS = 20000, MOST_NS = 2000000 };
-    double end = seconds < 0 ? 0 : now_s() + seconds;
+    double end = seconds < 0 ? 0 : clock_s() + seconds;
     struct timespec pause = {.tv_nsec = FIRST_NS};
     int waits, n, rc;
     *m = (struct comm_msg){0};
     while ((rc = c->link->probe(&waits, &m->from, &m->tag, &n)) == 0 && !waits) {
         if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED))
             return ST_CANCELLED;
-        if (seconds >= 0 && now_s() >= end)
+        if (seconds >= 0 && clock_s() >= end)
             return ST_NO;
         nanosleep(&pause, NULL);
         pause.tv_nsec = pause.tv_nsec * 2 < MOST_NS ? pause.tv_nsec * 2 : MOST_NS;

@@ -6,6 +6,7 @@
  * threaded program, and the libraries behind Graphviz are never entered in the parent, so none of
  * their locks can be held. Should anything wait for ever all the same, the time limit ends it. */
 #include "dot/dot_priv.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,17 +18,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MAX_REPLY = 256 << 20, POLL_MS = 10 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void write_all(int fd, const void *data, size_t size)
 {
@@ -104,12 +97,12 @@ static void become_child(pid_t parent, int *reply_fd, int *keep_fd)
 static enum status collect(int fd, double limit_s, const int *cancel, struct str *reply,
                            struct err *err)
 {
-    double deadline = now_s() + limit_s;
+    double deadline = clock_s() + limit_s;
     char buf[16384];
     for (;;) {
         if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED))
             return err_set(err, ST_CANCELLED, "drawing was cancelled");
-        if (now_s() > deadline)
+        if (clock_s() > deadline)
             return err_set(err, ST_UNSUPPORTED, "Graphviz needs longer than %.3g s for this graph",
                            limit_s);
         struct pollfd p = {fd, POLLIN, 0};

@@ -74,6 +74,8 @@ enum status adapt_channels(struct adapt *a, int32_t input, const bool *ends)
 {
     VEC(int32_t) open = {0};
     enum status st = ST_OK;
+    if (graph_node(a->g, input)->out[0].type.dim[1] == a->want.channels)
+        return ST_OK;
     vec_push(&open, input);
     for (size_t i = 0; st == ST_OK && i < open.n; i++) {
         int n;
@@ -230,8 +232,7 @@ static enum status change(struct adapt *a, int32_t input, int32_t output)
     if (!end || end->rank < 2 || end->dim[1] < 1)
         return adapt_refuse(a, output, "its shape is not known");
     TRY(adapt_input(a, input));
-    if (graph_node(a->g, input)->out[0].type.dim[1] != a->want.channels)
-        TRY(adapt_channels(a, input, NULL));
+    TRY(adapt_channels(a, input, NULL));
     return end->dim[1] != a->want.classes ? adapt_classes(a, output, end->dim[1]) : ST_OK;
 }
 

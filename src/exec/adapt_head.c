@@ -257,7 +257,7 @@ static enum status resized(struct adapt *a, int32_t input, struct graph **out)
 {
     a->e = graph_edit_new(a->g);
     enum status st = adapt_input(a, input);
-    if (st == ST_OK && graph_node(a->g, input)->out[0].type.dim[1] != a->want.channels)
+    if (st == ST_OK)
         st = adapt_channels(a, input, NULL);
     return adapt_finish(a, st, out);
 }
@@ -270,7 +270,7 @@ static enum status beheaded(struct adapt *a, int32_t input, int32_t output, stru
     TRY(find_map(a, output, map));
     a->e = graph_edit_new(a->g);
     enum status st = adapt_input(a, input);
-    if (st == ST_OK && graph_node(a->g, input)->out[0].type.dim[1] != a->want.channels)
+    if (st == ST_OK)
         st = adapt_channels(a, input, NULL);
     if (st == ST_OK) {
         cut(a, map->node, output);

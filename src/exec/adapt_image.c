@@ -126,7 +126,7 @@ static enum status change(struct adapt *a, int32_t input, int32_t output, int wa
     bool last = st == ST_OK && end->dim[1] != want;
     if (last)
         st = last_conv(a, input, output, ends, &conv);
-    if (st == ST_OK && graph_node(a->g, input)->out[0].type.dim[1] != a->want.channels)
+    if (st == ST_OK)
         st = adapt_channels(a, input, ends);
     if (st == ST_OK && last)
         st = adapt_last(a, conv, want);

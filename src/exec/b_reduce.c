@@ -137,12 +137,11 @@ enum status back_globalavg(struct exec *e, struct step *s, struct err *err)
 static enum status softmax_back(struct exec *e, struct step *s, bool logarithm)
 {
     const struct ttype *t = &s->in[0]->type;
-    int64_t axis = node_int(s->node, "axis", -1), n, inner = 1;
+    int64_t axis = ttype_axis(node_int(s->node, "axis", -1), t->rank), n, inner = 1;
     float *dx = exec_grad_take(e, s, 0);
 
     if (!dx)
         return ST_OK;
-    axis += axis < 0 ? t->rank : 0;
     n = t->rank ? t->dim[axis] : 1;
     for (int64_t i = axis + 1; i < t->rank; i++)
         inner *= t->dim[i];

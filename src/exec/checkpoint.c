@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static const char magic[24] = "autogo fit checkpoint 1\n";
@@ -50,7 +49,7 @@ static void walk_floats(struct walk *w, float *p, int64_t n)
         walk_bytes(w, p, (size_t)n * sizeof *p);
 }
 
-/* The part before the numbers; `given` is the recipe. */
+/* The part before the numbers. */
 static void walk_head(struct walk *w, char *name, uint64_t *recipe, int64_t *done)
 {
     walk_bytes(w, name, sizeof magic);
@@ -118,45 +117,40 @@ static enum status refuse(struct err *err, enum status st, const char *path, con
     return st;
 }
 
-/* All of it is checked before anything is taken. */
-static enum status check(struct checkpoint *c, const char *path, unsigned char *data, size_t size,
-                         struct err *err)
+/* All of it is checked before anything is taken; leaves w behind the head, its size without the
+ * hash. */
+static enum status read_head(const struct checkpoint *c, struct walk *w, const char *path,
+                             int64_t *done, struct err *err)
 {
     char name[sizeof magic];
     uint64_t recipe = 0, sum;
-    int64_t done = 0;
-    struct walk w = {.way = WALK_GET, .at = data, .size = size};
-    walk_head(&w, name, &recipe, &done);
-    if (size < sizeof magic || memcmp(data, magic, sizeof magic) != 0)
+    walk_head(w, name, &recipe, done);
+    if (w->size < sizeof magic || memcmp(w->at, magic, sizeof magic) != 0)
         return refuse(err, ST_MODEL, path, "no checkpoint of fit");
-    if (w.fault || size < w.n + sizeof sum)
+    if (w->fault || w->size < w->n + sizeof sum)
         return refuse(err, ST_MODEL, path, "the checkpoint is cut off");
-    memcpy(&sum, data + size - sizeof sum, sizeof sum);
-    if (sum != hash_bytes(data, size - sizeof sum, HASH_SEED))
+    w->size -= sizeof sum;
+    memcpy(&sum, w->at + w->size, sizeof sum);
+    if (sum != hash_bytes(w->at, w->size, HASH_SEED))
         return refuse(err, ST_MODEL, path, "the checkpoint is damaged or cut off");
     if (recipe != c->recipe)
         return refuse(err, ST_USAGE, path,
                       "the checkpoint is of another network, other images or other options; "
                       "nothing was changed");
-    if (done < 1 || done > c->n_epochs)
+    if (*done < 1 || *done > c->n_epochs)
         return refuse(err, ST_MODEL, path, "the checkpoint is damaged");
     return ST_OK;
 }
 
 enum status checkpoint_read(struct checkpoint *c, const char *path, struct err *err)
 {
-    unsigned char *data;
-    size_t size;
+    struct walk w = {.way = WALK_GET};
+    int64_t done = 0;
     if (access(path, F_OK) != 0 && errno == ENOENT)
         return ST_OK;
-    TRY(file_read(path, SIZE_MAX / 4, &data, &size, err));
-    enum status st = check(c, path, data, size, err);
+    TRY(file_read(path, SIZE_MAX / 4, &w.at, &w.size, err));
+    enum status st = read_head(c, &w, path, &done, err);
     if (st == ST_OK) {
-        char name[sizeof magic];
-        uint64_t recipe;
-        int64_t done;
-        struct walk w = {.way = WALK_GET, .at = data, .size = size - sizeof(uint64_t)};
-        walk_head(&w, name, &recipe, &done);
         sgd_open(c->sgd, c->param, c->n_param);
         walk_body(&w, c, done);
         /* The hash was right, so a length that is not was written by another program. */
@@ -166,6 +160,6 @@ enum status checkpoint_read(struct checkpoint *c, const char *path, struct err *
             c->done = (int)done;
         exec_params_changed(c->e);
     }
-    free(data);
+    free(w.at);
     return st;
 }

@@ -1,10 +1,10 @@
 /* The executor's public face: runs the steps that plan.c made. */
 #include "exec/exec_priv.h"
+#include "base/clock.h"
 
 #include <omp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 /* ---- memory ---- */
 
@@ -136,14 +136,6 @@ const float *exec_output(const struct exec *e, int i)
 
 /* ---- running ---- */
 
-static double now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 static bool cancelled(const struct exec *e)
 {
     return e->opts.cancel && __atomic_load_n(e->opts.cancel, __ATOMIC_RELAXED);
@@ -154,14 +146,14 @@ enum status exec_run(struct exec *e, struct err *err)
     omp_set_num_threads(e->opts.threads);
     for (size_t i = 0; i < e->steps.n; i++) {
         struct step *s = &e->steps.at[i];
-        double start = e->opts.profile ? now_ms() : 0;
+        double start = e->opts.profile ? clock_ms() : 0;
 
         if (cancelled(e))
             return err_set(err, ST_CANCELLED, "cancelled");
         if (s->kernel->forward)
             TRY(s->kernel->forward(e, s, err));
         if (e->opts.profile)
-            s->ms = now_ms() - start;
+            s->ms = clock_ms() - start;
     }
     return ST_OK;
 }

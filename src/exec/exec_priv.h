@@ -37,6 +37,7 @@ struct value {
     int first, last;       /* steps between which data must be kept */
     struct value *shares;  /* whose buffer it lies in; NULL: its own */
     struct value *copy;    /* the same in another layout, and so on */
+    struct value *same;    /* what its readers read instead (plan_skip); NULL: itself */
     bool pinned;           /* the caller's or a constant: never written in place */
 };
 
@@ -109,10 +110,14 @@ struct exec_kernel {
     enum op op;
     exec_init_fn *init; /* NULL: nothing to prepare */
     exec_forward_fn *forward;
-    void (*done)(struct step *s);       /* frees s->state */
-    exec_layout_fn *layout;             /* NULL: plain values only */
-    bool in_place;                      /* out[0] may be in[0] where both have the same md */
-    bool any_type;                      /* moves elements only: any element type */
+    void (*done)(struct step *s); /* frees s->state */
+    exec_layout_fn *layout;       /* NULL: plain values only */
+    bool in_place;                /* out[0] may be in[0] where both have the same md */
+    bool any_type;                /* moves elements only: any element type */
+    /* in[0] is to lie as the source of the struct prim with which the state begins. */
+    bool chooses_src;
+    /* Where all inputs have the output's shape and one is blocked, all are to be. */
+    bool aligns;
     const struct back_kernel *gradient; /* NULL: the operator's (back_kernel_of) */
 };
 /* NULL: no kernel (OP_OPAQUE). k_table.c */

@@ -1,5 +1,6 @@
 #include "exec/fit_priv.h"
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/vec.h"
@@ -8,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Images in one run of an evaluation: small training batches would spend it on starting kernels. */
 enum { TEST_BATCH = 100 };
@@ -32,13 +32,6 @@ struct fit {
     int steps_each; /* steps of an epoch */
     double begun;
 };
-
-static double now_s(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static bool cancelled(const struct fit *f)
 {
@@ -115,15 +108,14 @@ static int test_size(const struct fit *f)
 /* What an input and an output of the largest batch take. */
 static void make_buffers(struct fit *f)
 {
-    struct maps *out = &f->t.out;
-    size_t batch = (size_t)test_size(f), plane = (size_t)out->height * (size_t)out->width;
-    bool dense = f->o.task == FIT_SEGMENT;
-    f->grad = x_calloc(batch * (size_t)out->channels * plane, sizeof *f->grad);
-    if (f->o.task == FIT_CLASSIFY || dense)
-        f->t.label = x_calloc(batch * (dense ? plane : 1), sizeof *f->t.label);
+    const struct maps *out = &f->t.out;
+    size_t batch = (size_t)test_size(f), pixels = batch * (size_t)out->height * (size_t)out->width;
+    f->grad = x_calloc(pixels * (size_t)out->channels, sizeof *f->grad);
+    if (f->task->classes)
+        f->t.label = x_calloc(pixels, sizeof *f->t.label);
     else
-        f->t.target = x_calloc(batch * (size_t)out->channels * plane, sizeof *f->t.target);
-    if (dense || f->o.task == FIT_KEYPOINTS)
+        f->t.target = x_calloc(pixels * (size_t)out->channels, sizeof *f->t.target);
+    if (f->task->canvas)
         f->t.canvas = x_calloc(batch, sizeof *f->t.canvas);
 }
 
@@ -137,10 +129,8 @@ static enum status prepare(struct fit *f, const struct graph *g, struct str *ada
     choose_images(f);
     TRY(f->task->open(&f->t, err));
     TRY(f->task->adapt(g, &f->t, f->o.seed, &f->g, adapted, err));
-    if (f->o.task == FIT_CLASSIFY)
-        f->t.form = form_of(f->g);
-    else
-        adapt_output(f->g, &f->t.out);
+    f->t.form = form_of(f->g);
+    adapt_output(f->g, &f->t.out);
     if (f->o.bn_images > 0)
         TRY(bn_forget(f->g, &f->runs, err));
     else
@@ -344,7 +334,7 @@ static enum status one_epoch(struct fit *f, int epoch, struct fit_result *r, str
         return st;
     at->loss = s.loss / (double)s.n;
     at->train_value = f->task->value(&s);
-    at->seconds = now_s() - f->begun;
+    at->seconds = clock_s() - f->begun;
     r->n_epochs = epoch + 1;
     return ST_OK;
 }
@@ -411,7 +401,7 @@ static void fit_done(struct fit *f)
 enum status fit_run(const struct graph *g, const struct images *d, const struct fit_opts *opts,
                     struct fit_result *out, struct err *err)
 {
-    struct fit f = {.task = task_of(opts->task), .t.d = d, .o = *opts, .begun = now_s()};
+    struct fit f = {.task = task_of(opts->task), .t.d = d, .o = *opts, .begun = clock_s()};
     struct fit_result r = {0};
     struct str adapted = {0};
     if (opts->epochs < 1)

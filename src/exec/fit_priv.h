@@ -87,6 +87,8 @@ struct task_data {
 struct task {
     struct fit_task_info info;
     bool adam;
+    bool classes; /* answers are numbers of classes (task_data.label), else maps (target) */
+    bool canvas;
     double decay; /* when the options say nothing */
     /* Sizes of input and output; ST_UNSUPPORTED: the images are of no use for the task. */
     enum status (*open)(struct task_data *t, struct err *err);
@@ -114,14 +116,13 @@ void task_denoise_batch(struct task_data *t, bool test, const int *index, int n,
                         struct rng *augment, uint64_t draw, float *x);
 double task_image_loss(const struct task_data *t, const float *out, int n, float *grad,
                        struct score *s);
-double task_image_value(const struct score *s);
 void task_sr_trivial(struct task_data *t, int n, struct score *s);
 void task_denoise_trivial(struct task_data *t, int n, struct score *s);
 
 /* task_canvas.c: segment and keypoints */
 enum { GROUND_BELOW = 16 }; /* darker bytes are ground */
 /* Canvas `id`: two to four images of the pool, one in each of four cells. */
-void canvas_make(const struct task_data *t, bool test, int id, struct rng *augment, uint64_t draw,
+void canvas_make(const struct task_data *t, bool test, int id, struct rng *augment,
                  struct canvas *c, bool *flip);
 enum status task_segment_open(struct task_data *t, struct err *err);
 enum status task_keypoints_open(struct task_data *t, struct err *err);
@@ -180,8 +181,8 @@ struct adapt {
     struct str text;
     struct err *err;
 };
-/* Shared by the adaptations: all convolutions that the images reach as they are; `ends` (or NULL),
- * for each slot: an Add that the images may reach besides. */
+/* Shared by the adaptations: all convolutions that the images reach as they are, unless they fit;
+ * `ends` (or NULL), for each slot: an Add that the images may reach besides. */
 enum status adapt_channels(struct adapt *a, int32_t input, const bool *ends);
 void adapt_say(struct adapt *a, const char *node, int64_t before, int64_t after, const char *what);
 enum status adapt_refuse(struct adapt *a, int32_t node, const char *why);

@@ -38,7 +38,5 @@ enum status k_pad_taps(struct step *s, bool reflect, struct err *err);
 int k_const_ints(const struct step *s, int port, int64_t *v, int max);
 /* Row-major strides of a type. */
 void k_strides(const struct ttype *t, int64_t *stride);
-/* Brings an axis into 0 .. rank-1; shape inference has checked it. */
-int k_axis(int64_t axis, int rank);
 
 #endif

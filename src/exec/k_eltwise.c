@@ -182,7 +182,7 @@ enum status k_softmax_init(struct exec *e, struct step *s, struct err *err)
 {
     dnnl_prop_kind_t prop = exec_training(e) ? dnnl_forward_training : dnnl_forward_inference;
     const struct value *x = s->in[0];
-    int axis = x->type.rank ? k_axis(node_int(s->node, "axis", -1), x->type.rank) : 0;
+    int axis = x->type.rank ? ttype_axis(node_int(s->node, "axis", -1), x->type.rank) : 0;
     struct prim *p = x_calloc(1, sizeof *p);
     union {
         dnnl_softmax_desc_t soft;

@@ -79,7 +79,7 @@ static void part(struct move *v, const struct ttype *small, const struct ttype *
 enum status k_concat_init(struct exec *e, struct step *s, struct err *err)
 {
     const struct ttype *y = &s->out[0]->type;
-    int axis = k_axis(node_int(s->node, "axis", 0), y->rank);
+    int axis = ttype_axis(node_int(s->node, "axis", 0), y->rank);
     struct moves *m = begin(s);
     int64_t at = 0;
 
@@ -129,7 +129,7 @@ static bool whole_blocks(const struct step *s, int axis)
 enum status k_concat_layout(struct exec *e, struct step *s, bool *takes, struct err *err)
 {
     dnnl_memory_desc_t src[PRIM_ARGS - 2], any = exec_md_any(&s->out[0]->md);
-    int axis = k_axis(node_int(s->node, "axis", 0), s->out[0]->type.rank);
+    int axis = ttype_axis(node_int(s->node, "axis", 0), s->out[0]->type.rank);
     bool some = false;
     enum status st;
 
@@ -158,7 +158,7 @@ enum status k_concat_layout(struct exec *e, struct step *s, bool *takes, struct 
 enum status k_split_init(struct exec *e, struct step *s, struct err *err)
 {
     const struct ttype *x = &s->in[0]->type;
-    int axis = k_axis(node_int(s->node, "axis", 0), x->rank);
+    int axis = ttype_axis(node_int(s->node, "axis", 0), x->rank);
     struct moves *m = begin(s);
     int64_t at = 0;
 
@@ -205,7 +205,7 @@ enum status k_slice_init(struct exec *e, struct step *s, struct err *err)
     for (int i = 0; i < v->rank; i++)
         v->dim[i] = y->dim[i];
     for (int i = 0; i < n; i++) {
-        int a = n_axes < 0 ? i : k_axis(axes[i], x->rank);
+        int a = n_axes < 0 ? i : ttype_axis(axes[i], x->rank);
         int64_t by = n_step < 0 ? 1 : step[i];
 
         v->src += slice_begin(start[i], by, x->dim[a]) * v->ss[a];

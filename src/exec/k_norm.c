@@ -179,7 +179,7 @@ static int64_t layer_row(const struct step *s)
     const struct ttype *t = &s->in[0]->type;
     int64_t n = 1;
 
-    for (int i = k_axis(node_int(s->node, "axis", -1), t->rank); i < t->rank; i++)
+    for (int i = ttype_axis(node_int(s->node, "axis", -1), t->rank); i < t->rank; i++)
         n *= t->dim[i];
     return n;
 }

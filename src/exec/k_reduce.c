@@ -22,7 +22,7 @@ static enum status read_axes(const struct step *s, unsigned *mask, struct err *e
         return exec_unsupported(s, err, "the model computes its axes");
     *mask = 0;
     for (int i = 0; i < n; i++)
-        *mask |= 1u << k_axis(a ? node_ints_at(s->node, "axes", (size_t)i, 0) : axes[i], rank);
+        *mask |= 1u << ttype_axis(a ? node_ints_at(s->node, "axes", (size_t)i, 0) : axes[i], rank);
     if (n <= 0 && node_int(s->node, "noop_with_empty_axes", 0) == 0)
         *mask = (1u << rank) - 1;
     return ST_OK;

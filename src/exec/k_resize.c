@@ -1,6 +1,7 @@
 /* Resize, and Pad by reflection or edge: along each axis an output is a weighted sum of a few
  * inputs (struct taps), so axes are done one after the other. */
 #include "exec/k.h"
+#include "graph/resample.h"
 
 #include <math.h>
 
@@ -56,81 +57,12 @@ enum status k_pad_taps(struct step *s, bool reflect, struct err *err)
 
 /* ---- resizing ---- */
 
-/* Where output k of an axis lies in the input. `out` is the scaled length before it is rounded
- * down, as the operator's published cases have it. */
-typedef double where_fn(double k, double scale, double in, double out);
-
-static double half_pixel(double k, double scale, double in, double out)
-{
-    (void)in;
-    (void)out;
-    return (k + 0.5) / scale - 0.5;
-}
-
-static double pytorch_half_pixel(double k, double scale, double in, double out)
-{
-    return out > 1 ? half_pixel(k, scale, in, out) : 0;
-}
-
-static double align_corners(double k, double scale, double in, double out)
-{
-    (void)scale;
-    return out > 1 ? k * (in - 1) / (out - 1) : 0;
-}
-
-static double asymmetric(double k, double scale, double in, double out)
-{
-    (void)in;
-    (void)out;
-    return k / scale;
-}
-
-static double tf_half_pixel(double k, double scale, double in, double out)
-{
-    (void)in;
-    (void)out;
-    return (k + 0.5) / scale;
-}
-
-static const struct where {
-    const char *name;
-    where_fn *f;
-} wheres[] = {
-    {"half_pixel", half_pixel},
-    {"pytorch_half_pixel", pytorch_half_pixel},
-    {"align_corners", align_corners},
-    {"asymmetric", asymmetric},
-    {"tf_half_pixel_for_nn", tf_half_pixel},
-};
-
-typedef double round_fn(double x);
-
-static double prefer_floor(double x)
-{
-    return ceil(x - 0.5);
-}
-
-static double prefer_ceil(double x)
-{
-    return floor(x + 0.5);
-}
-
-static const struct rounding {
-    const char *name;
-    round_fn *f;
-} roundings[] = {
-    {"round_prefer_floor", prefer_floor},
-    {"round_prefer_ceil", prefer_ceil},
-    {"floor", floor},
-    {"ceil", ceil},
-};
-
 struct resize {
-    where_fn *where;
-    round_fn *round; /* nearest only */
-    int taps;        /* 1 nearest, 2 linear, 4 cubic */
-    double cubic;    /* coefficient */
-    bool exclude;    /* taps outside do not count */
+    resample_where_fn *where;
+    resample_round_fn *round; /* nearest only */
+    int taps;                 /* 1 nearest, 2 linear, 4 cubic */
+    double cubic;             /* coefficient */
+    bool exclude;             /* taps outside do not count */
 };
 
 /* Keys' cubic convolution at distance d. */
@@ -187,12 +119,8 @@ static enum status read_modes(const struct step *s, struct resize *r, struct err
     r->taps = !strcmp(mode, "nearest") ? 1 : !strcmp(mode, "linear") ? 2 : 4;
     if (r->taps == 4 && strcmp(mode, "cubic") != 0)
         return exec_unsupported(s, err, "mode '%.40s'", mode);
-    for (size_t i = 0; i < sizeof wheres / sizeof *wheres; i++)
-        if (!strcmp(where, wheres[i].name))
-            r->where = wheres[i].f;
-    for (size_t i = 0; i < sizeof roundings / sizeof *roundings; i++)
-        if (!strcmp(nearest, roundings[i].name))
-            r->round = roundings[i].f;
+    r->where = resample_where(where);
+    r->round = resample_round(nearest);
     if (!r->where)
         return exec_unsupported(s, err, "coordinate_transformation_mode '%.40s'", where);
     if (!r->round)

@@ -6,18 +6,21 @@ static const struct exec_kernel kernels[OP_COUNT] = {
 #define ELTWISE(id)                                                             \
     K(id, .init = k_eltwise_init, .forward = k_eltwise, .done = k_eltwise_done, \
       .layout = k_eltwise_layout, .in_place = true)
-#define BINARY(id)                                                           \
+#define BINARY(id, ...)                                                      \
     K(id, .init = k_binary_init, .forward = k_binary, .done = k_binary_done, \
-      .layout = k_binary_layout, .in_place = true, .any_type = true)
+      .layout = k_binary_layout, .in_place = true, .any_type = true, __VA_ARGS__)
 #define MOVES(id, init_fn) \
     K(id, .init = init_fn, .forward = k_moves, .done = k_moves_done, .any_type = true)
-#define POOL(id) \
-    K(id, .init = k_pool_init, .forward = k_pool, .done = k_pool_done, .layout = k_pool_layout)
+#define POOL(id)                                                                                \
+    K(id, .init = k_pool_init, .forward = k_pool, .done = k_pool_done, .layout = k_pool_layout, \
+      .chooses_src = true)
 #define REDUCE(id) K(id, .init = k_reduce_init, .forward = k_reduce, .done = k_free_done)
     K(INPUT, .any_type = true),
     K(OUTPUT, .any_type = true),
-    K(CONV, .init = k_conv_init, .forward = k_conv, .done = k_conv_done, .layout = k_conv_layout),
-    K(CONVT, .init = k_conv_init, .forward = k_conv, .done = k_conv_done, .layout = k_conv_layout),
+    K(CONV, .init = k_conv_init, .forward = k_conv, .done = k_conv_done, .layout = k_conv_layout,
+      .chooses_src = true),
+    K(CONVT, .init = k_conv_init, .forward = k_conv, .done = k_conv_done, .layout = k_conv_layout,
+      .chooses_src = true),
     K(GEMM, .forward = k_gemm),
     K(MATMUL, .init = k_matmul_init, .forward = k_matmul, .done = k_free_done),
     K(BATCHNORM, .init = k_batchnorm_init, .forward = k_batchnorm, .done = k_batchnorm_done,
@@ -48,14 +51,14 @@ static const struct exec_kernel kernels[OP_COUNT] = {
       .layout = k_dropout_layout),
     MOVES(IDENTITY, k_flat_init),
     K(CAST, .init = k_cast_init, .forward = k_cast, .done = k_moves_done, .any_type = true),
-    BINARY(ADD),
-    BINARY(SUM),
-    BINARY(SUB),
-    BINARY(MUL),
-    BINARY(DIV),
-    BINARY(POW),
-    BINARY(MAX),
-    BINARY(MIN),
+    BINARY(ADD, .aligns = true),
+    BINARY(SUM, .aligns = true),
+    BINARY(SUB, .aligns = true),
+    BINARY(MUL, .aligns = true),
+    BINARY(DIV, .aligns = true),
+    BINARY(POW, .aligns = false),
+    BINARY(MAX, .aligns = true),
+    BINARY(MIN, .aligns = true),
     K(CONCAT, .init = k_concat_init, .forward = k_moves, .done = k_moves_done,
       .layout = k_concat_layout, .any_type = true),
     MOVES(SPLIT, k_split_init),

@@ -28,11 +28,6 @@ void k_strides(const struct ttype *t, int64_t *stride)
     }
 }
 
-int k_axis(int64_t axis, int rank)
-{
-    return (int)(axis < 0 ? axis + rank : axis);
-}
-
 void k_free_done(struct step *s)
 {
     free(s->state);

@@ -53,16 +53,16 @@ void plan_skip(struct exec *e)
         struct step *s = &e->steps.at[i];
         struct value *x, *y;
 
+        for (int p = 0; p < s->n_in; p++)
+            if (s->in[p] && s->in[p]->same)
+                s->in[p] = s->in[p]->same;
         if (!hands_on(e, s))
             continue;
         x = s->in[0];
         y = s->out[0];
         if (x->tensor || is_output(e, y) || !dnnl_memory_desc_equal(&x->md, &y->md))
             continue;
-        for (size_t r = i + 1; r < e->steps.n; r++)
-            for (int p = 0; p < e->steps.at[r].n_in; p++)
-                if (e->steps.at[r].in[p] == y)
-                    e->steps.at[r].in[p] = x;
+        y->same = x;
         x->n_uses += y->n_uses;
         for (int p = 0; p < s->n_in; p++)
             if (s->in[p])
@@ -148,10 +148,18 @@ static bool take_sum(struct exec *e, size_t at, struct step *next)
 /* Names the step that has a kernel where that was fused too. */
 static void follow(struct exec *e)
 {
-    for (size_t i = 0; i < e->steps.n; i++)
-        for (size_t k = 0; k < i && e->steps.at[i].into >= 0; k++)
-            if (e->steps.at[k].id == e->steps.at[i].into && e->steps.at[k].into >= 0)
-                e->steps.at[i].into = e->steps.at[k].into;
+    int32_t *into = x_calloc((size_t)graph_n_slots(e->g), sizeof *into); /* of each node, plus 1 */
+
+    for (size_t i = 0; i < e->steps.n; i++) {
+        struct step *s = &e->steps.at[i];
+
+        if (s->into < 0)
+            continue;
+        if (into[s->into])
+            s->into = into[s->into] - 1;
+        into[s->id] = s->into + 1;
+    }
+    free(into);
 }
 
 void plan_fuse(struct exec *e)

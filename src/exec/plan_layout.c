@@ -48,8 +48,6 @@ static struct value *copy_of(struct exec *e, struct step_list *to, const struct 
     return c;
 }
 
-/* Convolutions and pools choose the layout of their input too; their states begin with the
- * primitive. */
 static dnnl_memory_desc_t wanted(const struct step *s)
 {
     const struct prim *p = s->state;
@@ -64,8 +62,7 @@ static void align_inputs(struct exec *e, struct step_list *to, struct step *s)
     const struct value *like = NULL;
 
     for (int p = 0; p < s->n_in; p++) {
-        if (s->node->op == OP_POW || s->in[p]->count != s->out[0]->count ||
-            s->in[p]->type.rank != s->out[0]->type.rank)
+        if (s->in[p]->count != s->out[0]->count || s->in[p]->type.rank != s->out[0]->type.rank)
             return;
         if (!like && !s->in[p]->plain)
             like = s->in[p];
@@ -78,11 +75,11 @@ static enum status lay_step(struct exec *e, struct step_list *to, struct step *s
 {
     bool takes = false;
 
-    if (s->kernel->forward == k_binary)
+    if (s->kernel->aligns)
         align_inputs(e, to, s);
     if (s->kernel->layout)
         TRY(s->kernel->layout(e, s, &takes, err));
-    if (takes && (s->kernel->forward == k_conv || s->kernel->forward == k_pool)) {
+    if (takes && s->kernel->chooses_src) {
         dnnl_memory_desc_t md = wanted(s);
 
         s->in[0] = copy_of(e, to, s, s->in[0], &md);

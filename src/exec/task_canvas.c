@@ -78,10 +78,9 @@ static int clamp(int v, int lo, int hi)
     return v < lo ? lo : v > hi ? hi : v;
 }
 
-void canvas_make(const struct task_data *t, bool test, int id, struct rng *augment, uint64_t draw,
+void canvas_make(const struct task_data *t, bool test, int id, struct rng *augment,
                  struct canvas *c, bool *flip)
 {
-    (void)draw;
     struct rng r = rng_for(hash_pair(t->seed, 7 + test), (uint64_t)id);
     int cell[CANVAS_MOST] = {0, 1, 2, 3};
     const struct image_view *v = &t->view;
@@ -166,7 +165,7 @@ static enum status open_canvas(struct task_data *t, struct err *err)
 }
 
 static void make_batch(struct task_data *t, bool test, const int *index, int n, struct rng *augment,
-                       uint64_t draw, float *x)
+                       float *x)
 {
     size_t size = (size_t)t->in.height * (size_t)t->in.width;
     for (int i = 0; i < n; i++) {
@@ -174,7 +173,7 @@ static void make_batch(struct task_data *t, bool test, const int *index, int n, 
         float *at = x + (size_t)i * size;
         int *label = t->label ? t->label + (size_t)i * size : NULL;
         bool flip;
-        canvas_make(t, test, index[i], augment, draw, c, &flip);
+        canvas_make(t, test, index[i], augment, c, &flip);
         draw_canvas(t, test, c, at, label);
         if (flip)
             mirror(t, c, at, label);
@@ -193,7 +192,8 @@ enum status task_segment_open(struct task_data *t, struct err *err)
 void task_segment_batch(struct task_data *t, bool test, const int *index, int n,
                         struct rng *augment, uint64_t draw, float *x)
 {
-    make_batch(t, test, index, n, augment, draw, x);
+    (void)draw;
+    make_batch(t, test, index, n, augment, x);
 }
 
 double task_segment_loss(const struct task_data *t, const float *out, int n, float *grad,
@@ -280,7 +280,8 @@ void task_keypoints_batch(struct task_data *t, bool test, const int *index, int 
                           struct rng *augment, uint64_t draw, float *x)
 {
     size_t plane = (size_t)t->out.height * (size_t)t->out.width;
-    make_batch(t, test, index, n, augment, draw, x);
+    (void)draw;
+    make_batch(t, test, index, n, augment, x);
     memset(t->target, 0, (size_t)n * KEYPOINTS * plane * sizeof *t->target);
     for (int i = 0; i < n; i++)
         for (int g = 0; g < t->canvas[i].n; g++)

@@ -111,11 +111,6 @@ double task_image_loss(const struct task_data *t, const float *out, int n, float
     return loss;
 }
 
-double task_image_value(const struct score *s)
-{
-    return s->terms ? s->sum / (double)s->terms : 0;
-}
-
 /* ---- answers without a network ---- */
 
 /* Bilinear, pixel centres at halves. */

@@ -1,12 +1,12 @@
 /* Measuring one network. */
 #include "exec/timing.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "exec/timing_priv.h"
 #include "exec/trial.h"
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Runs before the measured ones: until clocks and caches have settled. */
 enum { WARM_RUNS = 3, WARM_MOST = 50, MEASURED_RUNS = 30 };
@@ -22,14 +22,6 @@ struct job {
     enum status st;
     struct err err;
 };
-
-static double now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 static int by_value(const void *x, const void *y)
 {
@@ -51,10 +43,10 @@ static double percentile(const double *v, int n, double q)
 
 static enum status timed_run(struct job *j, double *ms)
 {
-    double begun = now_ms();
+    double begun = clock_ms();
 
     TRY(exec_run(j->e, &j->err));
-    *ms = now_ms() - begun;
+    *ms = clock_ms() - begun;
     return ST_OK;
 }
 

@@ -55,6 +55,12 @@ struct ttype {
     int64_t dim[TTYPE_MAX_RANK];
 };
 
+/* An axis as operators write it, from -rank to rank-1, as 0 to rank-1. */
+static inline int ttype_axis(int64_t axis, int rank)
+{
+    return (int)(axis < 0 ? axis + rank : axis);
+}
+
 struct ttype ttype_unknown(void);
 struct ttype ttype_make(int dtype, int rank, const int64_t *dim);
 /* Float N,C,H,W. */

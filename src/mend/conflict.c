@@ -426,7 +426,7 @@ static enum status explain_rest(const struct graph *frag, const struct ttype *ne
 {
     struct mend_opts rest = *opts;
     struct mend_plan p;
-    double left = (lim->until_ms - mend_now_ms()) / 1e3;
+    double left = (lim->until_ms - clock_ms()) / 1e3;
     rest.time_limit_s = left > 1e-3 ? left : 1e-3;
     TRY(mend_fragment(frag, need_in, need_out, &rest, &p, err));
     bool found = p.result == MEND_UNCHANGED || p.result == MEND_REPAIRED;
@@ -441,7 +441,7 @@ enum status mend_explain(const struct graph *frag, const struct ttype *need_in,
                          struct mend_conflict *out, struct err *err)
 {
     double limit = opts->time_limit_s > 0 ? opts->time_limit_s : 1;
-    struct limits lim = {mend_now_ms() + limit * 1e3, opts->cancel};
+    struct limits lim = {clock_ms() + limit * 1e3, opts->cancel};
     struct mend_opts hard = *opts; /* without what is only wished, or speaks of all axes */
     struct model m;
     char reason[256] = "";

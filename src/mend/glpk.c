@@ -67,7 +67,7 @@ static void fill(glp_prob *p, const struct lp *lp, int *index, double *value)
 
 static enum solved run(glp_prob *p, const struct lp *lp, const struct limits *lim, double *x)
 {
-    double left = lim->until_ms - mend_now_ms();
+    double left = lim->until_ms - clock_ms();
     if (left < 1)
         return SOLVED_TIMEOUT;
     glp_iocp o;

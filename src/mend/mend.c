@@ -5,7 +5,6 @@
 #include "shape/shape.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 const char *mend_result_name(enum mend_result r)
 {
@@ -40,18 +39,11 @@ const char *mend_axis_name(enum mend_axis a)
     return name[a];
 }
 
-double mend_now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
-
 enum solved limits_check(const struct limits *lim)
 {
     if (lim->cancel && __atomic_load_n(lim->cancel, __ATOMIC_RELAXED))
         return SOLVED_CANCELLED;
-    return mend_now_ms() > lim->until_ms ? SOLVED_TIMEOUT : SOLVED;
+    return clock_ms() > lim->until_ms ? SOLVED_TIMEOUT : SOLVED;
 }
 
 static enum solved solve_channels(const struct model *m, const struct limits *lim, int64_t *size,
@@ -145,7 +137,7 @@ enum status mend_fragment(const struct graph *frag, const struct ttype *need_in,
                           const struct ttype *need_out, const struct mend_opts *opts,
                           struct mend_plan *plan, struct err *err)
 {
-    double start = mend_now_ms(), limit = opts->time_limit_s > 0 ? opts->time_limit_s : 1;
+    double start = clock_ms(), limit = opts->time_limit_s > 0 ? opts->time_limit_s : 1;
     struct limits lim = {start + limit * 1e3, opts->cancel};
     struct model m;
     memset(plan, 0, sizeof *plan);
@@ -171,7 +163,7 @@ enum status mend_fragment(const struct graph *frag, const struct ttype *need_in,
         free(size);
     }
     model_done(&m);
-    plan->ms = mend_now_ms() - start;
+    plan->ms = clock_ms() - start;
     if (st != ST_OK || !plan->fragment) {
         free(plan->change);
         plan->change = NULL;

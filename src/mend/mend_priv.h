@@ -8,6 +8,7 @@
 #ifndef MEND_MEND_PRIV_H
 #define MEND_MEND_PRIV_H
 
+#include "base/clock.h"
 #include "base/vec.h"
 #include "mend/mend.h"
 
@@ -79,13 +80,12 @@ struct model {
 };
 
 struct limits {
-    double until_ms; /* on mend_now_ms()'s clock */
+    double until_ms; /* on clock_ms()'s clock */
     const int *cancel;
 };
 
 enum solved { SOLVED, SOLVED_NONE, SOLVED_TIMEOUT, SOLVED_CANCELLED };
 
-double mend_now_ms(void);
 /* SOLVED while there is time. */
 enum solved limits_check(const struct limits *lim);
 

@@ -307,9 +307,8 @@ static void rule_broadcast(struct model *m, int32_t id)
 
 static int join_axis(const struct node *n, int rank)
 {
-    int64_t axis = node_int(n, "axis", n->op == OP_SPLIT ? 0 : 1);
-    axis = axis < 0 ? axis + rank : axis;
-    return axis >= 1 && axis < rank ? (int)axis - 1 : -1;
+    int axis = ttype_axis(node_int(n, "axis", n->op == OP_SPLIT ? 0 : 1), rank);
+    return axis >= 1 && axis < rank ? axis - 1 : -1;
 }
 
 static void rule_concat(struct model *m, int32_t id)

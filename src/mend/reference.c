@@ -420,7 +420,7 @@ enum status mend_reference(const struct graph *frag, const struct ttype *need_in
                            const struct ttype *need_out, const struct mend_opts *opts,
                            struct mend_plan *plan, struct err *err)
 {
-    double start = mend_now_ms(), limit = opts->time_limit_s > 0 ? opts->time_limit_s : 1;
+    double start = clock_ms(), limit = opts->time_limit_s > 0 ? opts->time_limit_s : 1;
     struct limits lim = {start + limit * 1e3, opts->cancel};
     struct mend_opts none = {0};
     struct model m;
@@ -439,7 +439,7 @@ enum status mend_reference(const struct graph *frag, const struct ttype *need_in
         ref_done(&r);
     }
     model_done(&m);
-    plan->ms = mend_now_ms() - start;
+    plan->ms = clock_ms() - start;
     if (st != ST_OK)
         mend_plan_done(plan);
     return st;

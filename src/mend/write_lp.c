@@ -22,7 +22,7 @@ static void write_channels(struct lp *lp, const struct model *m)
         return;
     }
     /* Solved first, because only that tells which multiples of 8 can be kept. */
-    struct limits lim = {mend_now_ms() + 1e4, NULL};
+    struct limits lim = {clock_ms() + 1e4, NULL};
     double cost;
     chan_solve(&c, &lim, &cost, reason);
     int *col = x_calloc((size_t)c.n_cls + 1, sizeof *col);

@@ -1,20 +1,13 @@
 /* The way of one replacement: ports, the three attempts at a repair, splice, inference, cost. */
 #include "mutate/mutate_priv.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "shape/shape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static double now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 /* ---- what may be replaced by what ---- */
 
@@ -88,7 +81,7 @@ static bool cancelled(const struct mutate_opts *opts)
 
 bool hunt_late(const struct hunt *h)
 {
-    return now_ms() > h->until_ms;
+    return clock_ms() > h->until_ms;
 }
 
 enum status hunt_mend(struct hunt *h, const struct graph *frag, const struct ttype *need_in,
@@ -97,7 +90,7 @@ enum status hunt_mend(struct hunt *h, const struct graph *frag, const struct tty
 {
     /* One limit for all attempts together. */
     struct mend_opts mo = *opts;
-    double left = (h->until_ms - now_ms()) / 1e3;
+    double left = (h->until_ms - clock_ms()) / 1e3;
     mo.time_limit_s = !h->started ? h->limit_s : left > 1e-3 ? left : 1e-3;
     h->started = true;
     *plan = (struct mend_plan){.result = MEND_INFEASIBLE};
@@ -129,7 +122,7 @@ static void hunt_init(struct hunt *h, const struct graph *g, const struct region
 {
     *h = (struct hunt){.g = g, .r = r, .frag = frag, .opts = opts};
     h->limit_s = opts->mend.time_limit_s > 0 ? opts->mend.time_limit_s : 1;
-    h->until_ms = now_ms() + h->limit_s * 1e3;
+    h->until_ms = clock_ms() + h->limit_s * 1e3;
     h->in = x_calloc((size_t)r->n_in + 1, sizeof *h->in);
     h->out = x_calloc((size_t)r->n_out + 1, sizeof *h->out);
     for (int i = 0; i < r->n_in; i++)
@@ -364,7 +357,7 @@ enum status mutate_replace(const struct graph *g, const struct region *r, const 
                            const struct mutate_opts *opts, struct candidate *out, struct err *err)
 {
     struct candidate c = {.status = MEND_INFEASIBLE};
-    double start = now_ms();
+    double start = clock_ms();
     enum status st = ST_OK;
     cost_graph(g, &c.before);
     if (mutate_region_ok(g, r, c.reason, sizeof c.reason) &&
@@ -375,7 +368,7 @@ enum status mutate_replace(const struct graph *g, const struct region *r, const 
         if (same_counts || opts->adapt)
             st = mend_and_splice(g, r, frag, &own, same_counts, &c, err);
     }
-    c.ms = now_ms() - start;
+    c.ms = clock_ms() - start;
     if (st == ST_OK)
         *out = c;
     else

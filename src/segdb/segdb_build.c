@@ -18,17 +18,9 @@ struct segdb *segdb_new(const char *path)
     return db;
 }
 
-enum status segdb_try_path(const char *path, struct err *err)
-{
-    struct file_writer w;
-    TRY(file_writer_open(&w, path, err));
-    file_writer_discard(&w);
-    return ST_OK;
-}
-
 enum status segdb_create(struct segdb **out, const char *path, struct err *err)
 {
-    TRY(segdb_try_path(path, err));
+    TRY(file_try(path, err));
     *out = segdb_new(path);
     return ST_OK;
 }
@@ -120,7 +112,7 @@ enum status segdb_edit(struct segdb **out, const char *path, struct err *err)
     struct segdb *db = segdb_new(path);
     enum status st = take_lock(db, err);
     if (st == ST_OK)
-        st = segdb_try_path(path, err);
+        st = file_try(path, err);
     if (st == ST_OK)
         st = load(db, err);
     if (st == ST_OK)

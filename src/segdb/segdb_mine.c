@@ -264,8 +264,8 @@ enum status segdb_mine(const char *const *specs, int n, const char *vocab_path, 
 {
     if (n < 1)
         return err_set(err, ST_USAGE, "nothing to mine");
-    TRY(segdb_try_path(db_path, err));
-    TRY(segdb_try_path(vocab_path, err));
+    TRY(file_try(db_path, err));
+    TRY(file_try(vocab_path, err));
     struct mine m = {.specs = specs, .n = n, .opts = opts, .db_path = db_path};
     m.part_path = x_asprintf("%s.part", db_path);
     m.part.key = segdb_part_key(specs, n, opts);

@@ -210,9 +210,6 @@ struct segdb_layer *segdb_layer_of(struct segdb *db, int64_t id);
 enum status segdb_row_get(struct segdb *db, int64_t id, struct segdb_row *out, struct err *err);
 uint64_t segdb_rows_hash(const struct segdb *db);
 
-/* Whether a file could be written there: a folder that cannot be is to be known before hours of
- * mining. Nothing is kept open, so that nothing is left behind when the program is killed. */
-enum status segdb_try_path(const char *path, struct err *err);
 /* A database that is being written, not bound to any lock. */
 struct segdb *segdb_new(const char *path);
 void segdb_free(struct segdb *db);

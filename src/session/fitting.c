@@ -1,4 +1,5 @@
 #include "session/session_priv.h"
+#include "base/clock.h"
 
 #include "session/describe.h"
 #include "session/training.h"
@@ -190,7 +191,7 @@ static void fill(const struct fit_side *side, struct session_fit_side *out)
     out->steps = __atomic_load_n(&t->steps, __ATOMIC_RELAXED);
     out->adapted = out->data = "";
     if (side->end == FIT_OPEN && out->stage == SESSION_FIT_TRAINING)
-        out->seconds = training_now() - t->begun;
+        out->seconds = clock_s() - t->begun;
     else if (side->end == FIT_STOPPED)
         out->stage = SESSION_FIT_STOPPED;
     else if (side->end == FIT_FAILED) {
@@ -275,8 +276,7 @@ enum status session_fit_save_later(struct session *s, const char *path, struct e
 {
     const struct graph *g = NULL;
     TRY(fitting_trained(s, &g, err));
-    if (!model_can_write(path))
-        return err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf");
+    TRY(model_check_path(path, err));
     struct job *j = job_new(JOB_WRITE, g);
     j->tag = TAG_WRITE;
     j->path = x_strdup(path);

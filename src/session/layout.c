@@ -62,8 +62,7 @@ enum status session_export(struct session *s, const char *path, struct err *err)
 enum status session_export_later(struct session *s, const char *path, struct err *err)
 {
     TRY(session_need_model(s, err));
-    if (!model_can_write(path))
-        return err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf");
+    TRY(model_check_path(path, err));
     const struct graph *g = session_graph(s);
     struct job *j = job_new(JOB_WRITE, g);
     j->tag = TAG_WRITE;

@@ -177,13 +177,14 @@ static const char *suffix_of(const char *path)
     return dot && (!slash || dot > slash) ? dot + 1 : "";
 }
 
-bool model_can_write(const char *path)
+enum status model_check_path(const char *path, struct err *err)
 {
     static const char *const known[] = {"onnx", "json", "dot", "svg", "png", "pdf", "py"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(suffix_of(path), known[i]) == 0)
-            return true;
-    return false;
+            return ST_OK;
+    err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf .py");
+    return err_in_file(err, path), ST_USAGE;
 }
 
 enum status model_write(const struct graph *g, const int *segment_of, const char *path,
@@ -191,10 +192,8 @@ enum status model_write(const struct graph *g, const int *segment_of, const char
 {
     const char *suffix = suffix_of(path);
     enum status st;
-    if (!model_can_write(path))
-        st =
-            err_set(err, ST_USAGE, "the suffix must be one of .onnx .json .dot .svg .png .pdf .py");
-    else if (strcmp(suffix, "onnx") == 0)
+    TRY(model_check_path(path, err));
+    if (strcmp(suffix, "onnx") == 0)
         st = onx_save(g, path, err);
     else if (strcmp(suffix, "json") == 0)
         st = cgjson_save(g, path, err);

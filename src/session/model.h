@@ -20,6 +20,7 @@ enum status model_hash(const char *spec, const struct graph *g, uint64_t *out, s
 /* Writes g by suffix: onnx json dot svg png pdf py. segment_of: per node slot, or NULL. */
 enum status model_write(const struct graph *g, const int *segment_of, const char *path,
                         struct err *err);
-bool model_can_write(const char *path); /* the suffix is known */
+/* ST_USAGE, naming all suffixes: model_write knows no form for this one. */
+enum status model_check_path(const char *path, struct err *err);
 
 #endif

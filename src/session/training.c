@@ -1,12 +1,12 @@
 #include "session/training.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "exec/timing.h"
 #include "exec/train.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Images over which normalisations are computed anew before each test: short runs do not depend
@@ -19,13 +19,6 @@ struct worker {
     int wake;
     double woken;
 };
-
-double training_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 struct training *training_new(const struct graph *g, const struct session_fit_settings *set,
                               int threads)
@@ -62,7 +55,7 @@ static void wake(struct worker *w)
 {
     ssize_t n = w->wake >= 0 ? write(w->wake, "", 1) : 0;
     (void)n; /* a full pipe already wakes the reader */
-    w->woken = training_now();
+    w->woken = clock_s();
 }
 
 static void enter(struct worker *w, enum session_fit_stage stage)
@@ -76,7 +69,7 @@ static void on_step(void *arg, int done, int total)
     struct worker *w = arg;
     __atomic_store_n(&w->t->steps, total, __ATOMIC_RELAXED);
     __atomic_store_n(&w->t->step, done, __ATOMIC_RELAXED);
-    if (training_now() - w->woken > WAKE_EACH)
+    if (clock_s() - w->woken > WAKE_EACH)
         wake(w);
 }
 
@@ -108,7 +101,7 @@ static enum status learn(struct worker *w, const struct images *d, const int *ca
                          .step = on_step,
                          .progress = on_epoch,
                          .arg = w};
-    t->begun = training_now();
+    t->begun = clock_s();
     enter(w, SESSION_FIT_TRAINING);
     TRY(fit_run(t->graph, d, &o, &r, err));
     t->acc = r.value;

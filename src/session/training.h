@@ -31,6 +31,5 @@ void training_unref(struct training *t);
 /* Reads the images, trains, measures the latency. A byte goes to `wake` when there is something
  * new, a few times a second at most. A latency that cannot be measured is no failure. */
 enum status training_run(struct training *t, const int *cancel, int wake, struct err *err);
-double training_now(void);
 
 #endif

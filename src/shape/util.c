@@ -178,7 +178,7 @@ enum status shape_axis(struct shaper *s, int64_t axis, int rank, int *out)
 {
     if (axis < -rank || axis >= rank)
         return shape_fault(s, "axis %lld of a tensor of rank %d", (long long)axis, rank);
-    *out = (int)(axis < 0 ? axis + rank : axis);
+    *out = ttype_axis(axis, rank);
     return ST_OK;
 }
 

@@ -111,7 +111,7 @@ enum status torch_softmax(struct writer *w)
 
     TRY(torch_in(w, 0, &x));
     torch_expr(w, "%s(%s, dim=%d)", torch_call(w), x,
-               rank ? torch_axis(node_int(w->n, "axis", -1), rank) : 0);
+               rank ? ttype_axis(node_int(w->n, "axis", -1), rank) : 0);
     return ST_OK;
 }
 
@@ -205,7 +205,7 @@ enum status torch_reduce(struct writer *w)
     if (attr)
         n = (int)attr->n;
     for (int i = 0; i < n; i++)
-        axes[i] = torch_axis(attr ? node_ints_at(w->n, "axes", (size_t)i, 0) : axes[i], rank);
+        axes[i] = ttype_axis(attr ? node_ints_at(w->n, "axes", (size_t)i, 0) : axes[i], rank);
     if (n <= 0 && node_int(w->n, "noop_with_empty_axes", 0) == 0)
         for (n = 0; n < rank; n++)
             axes[n] = n;

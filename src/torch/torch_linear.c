@@ -119,7 +119,7 @@ enum status torch_instancenorm(struct writer *w)
 enum status torch_layernorm(struct writer *w)
 {
     const struct ttype *x = torch_type(w, 0), *scale = torch_type(w, 1);
-    int axis = torch_axis(node_int(w->n, "axis", -1), x->rank);
+    int axis = ttype_axis(node_int(w->n, "axis", -1), x->rank);
     struct ttype row = ttype_make(DT_FLOAT, x->rank - axis, x->dim + axis);
     const char *in, *eps = torch_number(w, (double)node_float(w->n, "epsilon", 1e-5F)), *shape;
     const char *weight, *bias = "None";

@@ -13,13 +13,13 @@ enum status torch_concat(struct writer *w)
         torch_expr(w, "%s%s", i ? ", " : "", x);
     }
     torch_expr(w, "%s), dim=%d)", w->n->n_in == 1 ? "," : "",
-               torch_axis(node_int(w->n, "axis", 0), torch_out(w)->rank));
+               ttype_axis(node_int(w->n, "axis", 0), torch_out(w)->rank));
     return ST_OK;
 }
 
 enum status torch_split(struct writer *w)
 {
-    int axis = torch_axis(node_int(w->n, "axis", 0), torch_type(w, 0)->rank);
+    int axis = ttype_axis(node_int(w->n, "axis", 0), torch_type(w, 0)->rank);
     struct str sizes = {0};
     const char *x;
 
@@ -96,7 +96,7 @@ enum status torch_slice(struct writer *w)
         TRY(torch_ints(w, 1 + i, v[i], TTYPE_MAX_RANK, &n[i]));
     TRY(torch_in(w, 0, &x));
     for (int i = 0; i < n[0] && st == ST_OK; i++) {
-        int axis = n[2] < 0 ? i : torch_axis(v[2][i], rank);
+        int axis = n[2] < 0 ? i : ttype_axis(v[2][i], rank);
 
         cut[axis] = (struct cut){true, v[0][i], v[1][i], n[3] < 0 ? 1 : v[3][i]};
         if (cut[axis].step < 0)
@@ -202,7 +202,7 @@ enum status torch_squeeze(struct writer *w)
     TRY(torch_ints(w, 1, axes, TTYPE_MAX_RANK, &n));
     TRY(torch_in(w, 0, &x));
     for (int i = 0; i < n; i++)
-        mask |= 1u << torch_axis(axes[i], rank);
+        mask |= 1u << ttype_axis(axes[i], rank);
     for (int a = 0; a < rank && n < 0; a++)
         mask |= torch_type(w, 0)->dim[a] == 1 ? 1u << a : 0;
     torch_expr(w, "%s", x);

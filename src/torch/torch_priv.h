@@ -63,7 +63,6 @@ enum status torch_in_number(struct writer *w, int i, const char **text);
 bool torch_is_number(const struct writer *w, int i); /* a constant with one element */
 /* A constant list of integers: how many, at most `max`; -1: left out. */
 enum status torch_ints(struct writer *w, int i, int64_t *v, int max, int *n);
-int torch_axis(int64_t axis, int rank); /* into 0 .. rank-1 */
 
 /* ---- weights ---- */
 

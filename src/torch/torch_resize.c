@@ -1,6 +1,7 @@
 /* Resize: both libraries know several ways to say where an output lies in the input. What decides
  * is whether each of the positions agrees, not what a mode is called. */
 #include "torch/torch_priv.h"
+#include "graph/resample.h"
 
 #include <math.h>
 
@@ -11,65 +12,6 @@ struct axis {
     double written; /* the same as Python reads it */
     bool scaled;    /* the node gives the scale, not the size */
 };
-
-/* ---- ONNX ---- */
-
-typedef double where_fn(double k, const struct axis *a);
-
-static double half_pixel(double k, const struct axis *a)
-{
-    return (k + 0.5) / a->scale - 0.5;
-}
-
-static double pytorch_half_pixel(double k, const struct axis *a)
-{
-    return a->scale * (double)a->in > 1 ? half_pixel(k, a) : 0;
-}
-
-static double align_corners(double k, const struct axis *a)
-{
-    double out = a->scale * (double)a->in;
-
-    return out > 1 ? k * ((double)a->in - 1) / (out - 1) : 0;
-}
-
-static double asymmetric(double k, const struct axis *a)
-{
-    return k / a->scale;
-}
-
-static double tf_half_pixel(double k, const struct axis *a)
-{
-    return (k + 0.5) / a->scale;
-}
-
-static const struct where {
-    const char *name;
-    where_fn *f;
-} wheres[] = {
-    {"half_pixel", half_pixel},
-    {"pytorch_half_pixel", pytorch_half_pixel},
-    {"align_corners", align_corners},
-    {"asymmetric", asymmetric},
-    {"tf_half_pixel_for_nn", tf_half_pixel},
-};
-
-static where_fn *find_where(const char *name)
-{
-    for (size_t i = 0; i < sizeof wheres / sizeof *wheres; i++)
-        if (!strcmp(wheres[i].name, name))
-            return wheres[i].f;
-    return NULL;
-}
-
-static double rounded(const char *mode, double x)
-{
-    if (!strcmp(mode, "round_prefer_floor"))
-        return ceil(x - 0.5);
-    if (!strcmp(mode, "round_prefer_ceil"))
-        return floor(x + 0.5);
-    return strcmp(mode, "ceil") ? floor(x) : ceil(x);
-}
 
 /* ---- PyTorch ---- */
 
@@ -120,8 +62,8 @@ static const struct way {
 
 struct resize {
     int taps, axes;
-    where_fn *where;
-    const char *round;
+    resample_where_fn *where;
+    resample_round_fn *round;
     struct axis axis[3];
 };
 
@@ -136,10 +78,11 @@ static bool axis_agrees(const struct resize *r, const struct way *way, const str
     if (by_scale && floor((double)a->in * a->written) != (double)a->out)
         return false;
     for (int64_t k = 0; k < a->out; k++) {
-        double x = r->where((double)k, a), y = way->f((double)k, a, by_scale);
+        double in = (double)a->in, x = r->where((double)k, a->scale, in, a->scale * in);
+        double y = way->f((double)k, a, by_scale);
 
         if (r->taps == NEAREST)
-            x = rounded(r->round, x);
+            x = r->round(x);
         if (r->taps != CUBIC) { /* what lies outside is the edge for both */
             x = inside(x, a);
             y = inside(y, a);
@@ -200,10 +143,13 @@ static enum status read_mode(struct writer *w, struct resize *r)
     const char *where = node_string(w->n, "coordinate_transformation_mode", "half_pixel");
 
     r->taps = !strcmp(mode, "nearest") ? NEAREST : !strcmp(mode, "linear") ? LINEAR : CUBIC;
-    r->where = find_where(where);
-    r->round = node_string(w->n, "nearest_mode", "round_prefer_floor");
+    const char *nearest = node_string(w->n, "nearest_mode", "round_prefer_floor");
+    r->where = resample_where(where);
+    r->round = resample_round(nearest);
     if (!r->where)
         return torch_refuse(w, "coordinate_transformation_mode '%.40s'", where);
+    if (!r->round)
+        return torch_refuse(w, "nearest_mode '%.40s'", nearest);
     if (r->taps == CUBIC && (strcmp(mode, "cubic") != 0 ||
                              fabsf(node_float(w->n, "cubic_coeff_a", -0.75F) + 0.75F) > 1e-6F ||
                              node_int(w->n, "exclude_outside", 0) != 0))

@@ -127,11 +127,6 @@ const struct ttype *torch_out(const struct writer *w)
     return graph_type(w->g, (struct value_ref){w->id, 0});
 }
 
-int torch_axis(int64_t axis, int rank)
-{
-    return (int)(axis < 0 ? axis + rank : axis);
-}
-
 enum status torch_ints(struct writer *w, int i, int64_t *v, int max, int *n)
 {
     const struct tensor *t = node_const(w->n, i);

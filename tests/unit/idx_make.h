@@ -40,8 +40,10 @@ static inline void idx_put(const char *dir, const char *part, int n, uint64_t se
     char *images = x_asprintf("%s/%s-images-idx3-ubyte", dir, part);
     char *labels = x_asprintf("%s/%s-labels-idx1-ubyte", dir, part);
     if (file_write(images, x, at + (size_t)n * plane, NULL) != ST_OK ||
-        file_write(labels, y, label_at + (size_t)n, NULL) != ST_OK)
+        file_write(labels, y, label_at + (size_t)n, NULL) != ST_OK) {
         perror(images);
+        abort();
+    }
     free(images);
     free(labels);
     free(x);

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "exec_make.h"
+
 #define I64(...) ((const int64_t[]){__VA_ARGS__})
 #define COUNT(...) ((int)(sizeof I64(__VA_ARGS__) / sizeof(int64_t)))
 #define DIMS(...) COUNT(__VA_ARGS__), I64(__VA_ARGS__)
@@ -45,20 +47,7 @@ static struct node *with_ints(struct node *n, const char *attr, int count, const
 /* input -> n -> output, for an input of this shape. */
 static struct graph *single(struct node *n, int rank, const int64_t *dim)
 {
-    struct graph_edit *e = graph_edit_new(NULL);
-    struct node *in = node_new(OP_INPUT, "x"), *out = node_new(OP_OUTPUT, "out");
-    struct ttype t = ttype_make(DT_FLOAT, rank, dim);
-    struct graph *g, *typed;
-
-    node_add_output(in, "x");
-    in->out[0].type = t;
-    graph_edit_add(e, in);
-    node_add_input(out, graph_edit_add(e, n), 0);
-    graph_edit_add(e, out);
-    assert_int_equal(graph_edit_freeze(e, &g, NULL), ST_OK);
-    assert_int_equal(shape_infer(g, &typed, NULL), ST_OK);
-    graph_unref(g);
-    return typed;
+    return make_single(n, ttype_make(DT_FLOAT, rank, dim));
 }
 
 static struct exec *compiled(struct graph *g, const struct exec_opts *opts)

@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "graph/graph.h"
 #include "graph/region.h"
+#include "graph_make.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,18 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-
-static int32_t add(struct graph_edit *e, enum op op, const char *name, int32_t a, int32_t b)
-{
-    struct node *n = node_new(op, name);
-    if (a >= 0)
-        node_add_input(n, a, 0);
-    if (b >= 0)
-        node_add_input(n, b, 0);
-    if (op != OP_OUTPUT)
-        node_add_output(n, name);
-    return graph_edit_add(e, n);
-}
 
 static struct graph *freeze(struct graph_edit *e)
 {

@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "exec_make.h"
+
 /* ---- images: a bright rectangle on black for each class ---- */
 
 enum { SIDE = 12, CLASSES = 3 };
@@ -324,17 +326,6 @@ static struct fit_result run(const struct graph *g, struct fit_opts o)
     if (fit_run(g, images, &o, &r, &err) != ST_OK)
         fail_msg("%s", err.msg);
     return r;
-}
-
-static bool same_weights(const struct graph *a, const struct graph *b)
-{
-    for (int32_t id = 0; id < graph_n_slots(a); id++) {
-        const struct node *x = graph_node(a, id), *y = graph_node(b, id);
-        for (int i = 0; x && i < x->n_in; i++)
-            if (node_const(x, i) && !tensor_equal(node_const(x, i), node_const(y, i)))
-                return false;
-    }
-    return true;
 }
 
 /* Every task beats its trivial answer on these easy images, or comes near it from far below; what

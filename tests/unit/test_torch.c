@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "torch/torch.h"
+#include "graph_make.h"
 #include "torch_make.h"
 #include "../diff/torch_rows.h"
 
@@ -76,19 +77,6 @@ static void check_text(char *text, const char *want)
 }
 
 /* ---- networks by hand ---- */
-
-static int32_t add(struct graph_edit *e, enum op op, const char *name, int32_t a, int32_t b)
-{
-    struct node *n = node_new(op, name);
-
-    if (a >= 0)
-        node_add_input(n, a, 0);
-    if (b >= 0)
-        node_add_input(n, b, 0);
-    if (op != OP_OUTPUT)
-        node_add_output(n, name);
-    return graph_edit_add(e, n);
-}
 
 static int32_t add_input(struct graph_edit *e, const char *name)
 {

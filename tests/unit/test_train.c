@@ -6,6 +6,7 @@
 #include "exec/fit_priv.h"
 #include "family/build.h"
 #include "family/family.h"
+#include "idx_make.h"
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -20,6 +21,8 @@
 #include <zlib.h>
 
 #include <cmocka.h>
+
+#include "exec_make.h"
 
 /* ---- files of images ---- */
 
@@ -64,45 +67,10 @@ static void put(const char *name, const void *data, size_t n)
     free(path);
 }
 
-static size_t header(unsigned char *at, int rank, const uint32_t *dim)
-{
-    uint32_t word[4] = {0x800u + (uint32_t)rank};
-    for (int i = 0; i < rank; i++)
-        word[i + 1] = dim[i];
-    for (int i = 0; i <= rank; i++)
-        for (int b = 0; b < 4; b++)
-            at[4 * i + b] = (unsigned char)(word[i] >> (24 - 8 * b));
-    return 4 + 4 * (size_t)rank;
-}
-
-/* n images of 6x6: class k has its bright row at 1 + k, noise elsewhere. */
-enum { SIDE = 6, CLASSES = 4 };
-
-static void put_set(const char *images, const char *labels, int n, uint64_t seed)
-{
-    size_t plane = SIDE * SIDE;
-    unsigned char *x = x_calloc(1, 16 + (size_t)n * plane), *y = x_calloc(1, 8 + (size_t)n);
-    struct rng r = rng_for(seed, 0);
-    size_t at = header(x, 3, (const uint32_t[]){(uint32_t)n, SIDE, SIDE});
-    size_t label_at = header(y, 1, (const uint32_t[]){(uint32_t)n});
-    for (int i = 0; i < n; i++) {
-        int k = i % CLASSES;
-        y[label_at + (size_t)i] = (unsigned char)k;
-        for (size_t p = 0; p < plane; p++)
-            x[at + (size_t)i * plane + p] =
-                (unsigned char)(rng_below(&r, 120) + ((int)p / SIDE == 1 + k ? 130 : 0));
-    }
-    put(images, x, at + (size_t)n * plane);
-    put(labels, y, label_at + (size_t)n);
-    free(x);
-    free(y);
-}
-
 static void put_all(int n_train, int n_test)
 {
     remove_files();
-    put_set(names[0], names[1], n_train, 1);
-    put_set(names[2], names[3], n_test, 2);
+    idx_make(dir, n_train, n_test);
 }
 
 static struct images *open_images(void)
@@ -123,9 +91,9 @@ static void test_idx(void **state)
     struct images_info i = images_info(d);
     assert_int_equal(i.n_train, 8);
     assert_int_equal(i.n_test, 5);
-    assert_int_equal(i.height, SIDE);
+    assert_int_equal(i.height, IDX_SIDE);
     assert_int_equal(i.channels, 1);
-    assert_int_equal(i.classes, CLASSES);
+    assert_int_equal(i.classes, IDX_CLASSES);
     assert_int_equal(images_label(d, false, 6), 2);
     assert_int_equal(images_label(d, true, 4), 0);
     images_free(d);
@@ -253,16 +221,16 @@ static void test_batch(void **state)
     struct images *d = open_images();
     struct image_view v;
     int index[] = {0, 1, 2, 3, 4, 5, 6, 7};
-    float plain[SIDE * SIDE * 8], x[8 * 8], sum = 0, squares = 0;
+    float plain[IDX_SIDE * IDX_SIDE * 8], x[8 * 8], sum = 0, squares = 0;
     image_view_init(&v, d, -1, index, 8);
-    assert_int_equal(v.height, SIDE);
+    assert_int_equal(v.height, IDX_SIDE);
     images_batch(d, &v, false, index, 8, NULL, plain);
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         sum += plain[i];
         squares += plain[i] * plain[i];
     }
     assert_true(fabsf(sum) < 0.01f);
-    assert_true(fabsf(squares / (SIDE * SIDE * 8) - 1) < 1e-4f);
+    assert_true(fabsf(squares / (IDX_SIDE * IDX_SIDE * 8) - 1) < 1e-4f);
 
     image_view_init(&v, d, 0, index, 8); /* 6 -> 8 */
     assert_int_equal(v.height, 8);
@@ -271,7 +239,7 @@ static void test_batch(void **state)
     for (int r = 0; r < 8; r++)
         for (int c = 0; c < 8; c++) {
             bool in = r > 0 && r < 7 && c > 0 && c < 7;
-            assert_true(x[r * 8 + c] == (in ? plain[(r - 1) * SIDE + c - 1] : v.level[0][0]));
+            assert_true(x[r * 8 + c] == (in ? plain[(r - 1) * IDX_SIDE + c - 1] : v.level[0][0]));
         }
     image_view_init(&v, d, 2, index, 8);
     assert_int_equal(v.width, 10);
@@ -549,7 +517,7 @@ static struct graph *small_net(uint64_t seed)
     x = build_unit(&b, x, (struct conv_spec){.cout = 8, .kh = 3, .kw = 3}, ACT_RELU);
     x = build_unit(&b, x, (struct conv_spec){.cout = 8, .kh = 3, .kw = 3, .sh = 2}, ACT_RELU);
     x = build_flatten(&b, x, NULL);
-    x = build_fc(&b, x, NULL, CLASSES);
+    x = build_fc(&b, x, NULL, IDX_CLASSES);
     build_output(&b, x);
     if (build_finish(&b, &g, &err) != ST_OK)
         fail_msg("%s", err.msg);
@@ -566,17 +534,6 @@ static struct fit_result fit(const struct graph *g, const struct images *d, stru
 }
 
 static const struct fit_opts short_run = {.epochs = 2, .batch = 16, .bn_images = 64, .seed = 1};
-
-static bool same_weights(const struct graph *a, const struct graph *b)
-{
-    for (int32_t id = 0; id < graph_n_slots(a); id++) {
-        const struct node *x = graph_node(a, id), *y = graph_node(b, id);
-        for (int i = 0; x && i < x->n_in; i++)
-            if (node_const(x, i) && !tensor_equal(node_const(x, i), node_const(y, i)))
-                return false;
-    }
-    return true;
-}
 
 static void on_epoch(void *arg, const struct fit_epoch *e)
 {

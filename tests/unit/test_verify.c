@@ -16,25 +16,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "exec_make.h"
+
 /* ---- small networks ---- */
-
-/* x (of this type) -> n -> out; n's input 0 is x already. */
-static struct graph *single(struct node *n, struct ttype t)
-{
-    struct graph_edit *e = graph_edit_new(NULL);
-    struct node *in = node_new(OP_INPUT, "x"), *out = node_new(OP_OUTPUT, "out");
-    struct graph *g, *typed;
-
-    node_add_output(in, "x");
-    in->out[0].type = t;
-    graph_edit_add(e, in);
-    node_add_input(out, graph_edit_add(e, n), 0);
-    graph_edit_add(e, out);
-    assert_int_equal(graph_edit_freeze(e, &g, NULL), ST_OK);
-    assert_int_equal(shape_infer(g, &typed, NULL), ST_OK);
-    graph_unref(g);
-    return typed;
-}
 
 static struct node *node(enum op op)
 {
@@ -51,7 +35,7 @@ static struct graph *times(float factor, int64_t count)
     struct node *n = node(OP_MUL);
 
     node_add_const(n, tensor_new_f32("c", factor));
-    return single(n, ttype_make(DT_FLOAT, 2, (const int64_t[]){1, count}));
+    return make_single(n, ttype_make(DT_FLOAT, 2, (const int64_t[]){1, count}));
 }
 
 static struct graph *build(const char *spec)
@@ -160,7 +144,7 @@ static void test_misfits(void **state)
     (void)state;
     misfit(times(1, 3), times(1, 4), "input 1: float 1x3 against float 1x4");
     misfit(times(1, 4), twice(times(1, 4)), "1 output against 2");
-    misfit(times(1, 6), single(n, ttype_make(DT_FLOAT, 2, (const int64_t[]){1, 6})),
+    misfit(times(1, 6), make_single(n, ttype_make(DT_FLOAT, 2, (const int64_t[]){1, 6})),
            "output 1: float 1x6 against float 6x1");
 }
 
@@ -175,11 +159,11 @@ static void test_what_cannot_run(void **state)
     (void)state;
     n->op_type = x_strdup("Einsum");
     n->out[0].type = ttype_make(DT_FLOAT, 1, (const int64_t[]){1});
-    g = single(n, n->out[0].type);
+    g = make_single(n, n->out[0].type);
     assert_int_equal(trial_run(&t, g, &opts, &err), ST_UNSUPPORTED);
     assert_non_null(strstr(err.msg, "'n1' (Einsum)"));
     graph_unref(g);
-    g = single(node(OP_RELU), ttype_make(DT_FLOAT, 2, (const int64_t[]){1, DIM_UNKNOWN}));
+    g = make_single(node(OP_RELU), ttype_make(DT_FLOAT, 2, (const int64_t[]){1, DIM_UNKNOWN}));
     assert_int_equal(trial_run(&t, g, &opts, &err), ST_UNSUPPORTED);
     assert_non_null(strstr(err.msg, "shape stays unknown"));
     graph_unref(g);
@@ -242,7 +226,7 @@ static void test_integers(void **state)
         float most = 0;
 
         node_set_int(n, "to", DT_FLOAT);
-        g = single(n, ttype_make(kind[k].dtype, 2, (const int64_t[]){1, 4000}));
+        g = make_single(n, ttype_make(kind[k].dtype, 2, (const int64_t[]){1, 4000}));
         t = tried(g, 1);
         for (int i = 0; i < 4000; i++) {
             float v = t.value[0][i];
