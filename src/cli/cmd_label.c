@@ -24,14 +24,16 @@ enum { LATENCY_RUNS = 20 };
 
 /* Short runs with a low peak rate repeat best: higher rates bring all networks to nearly the same
  * accuracy, apart from chance (HACKING has the pilots). */
-#define SHORT_RUN .epochs = 1, .batch = 32, .lr = .02, .bn_images = 2000, .average = .1
+#define SHORT_RUN .epochs = 1, .batch = 32, .bn_images = 2000, .average = .1
 static const struct recipe {
     const char *family;
     struct fit_opts fit;
 } recipes[] = {
-    {"nb101", {SHORT_RUN, .n_train = 5000}},    {"nb201", {SHORT_RUN, .n_train = 5000}},
-    {"twopath", {SHORT_RUN, .n_train = 10000}}, {"inception", {SHORT_RUN, .n_train = 5000}},
-    {"hiaml", {SHORT_RUN, .n_train = 5000}},
+    {"nb101", {SHORT_RUN, .lr = .01, .n_train = 10000}},
+    {"nb201", {SHORT_RUN, .lr = .02, .n_train = 5000}},
+    {"twopath", {SHORT_RUN, .lr = .01, .n_train = 10000}},
+    {"inception", {SHORT_RUN, .lr = .01, .n_train = 10000}},
+    {"hiaml", {SHORT_RUN, .lr = .01, .n_train = 10000}},
 };
 
 struct labelling {
