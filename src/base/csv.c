@@ -61,7 +61,7 @@ enum status csv_open(struct csv *c, const char *path, struct err *err)
 {
     unsigned char *data;
     size_t size;
-    TRY(file_read(path, MOST_BYTES, &data, &size, err));
+    TRY(file_read_packed(path, MOST_BYTES, &data, &size, err));
     *c = (struct csv){.text = (char *)data,
                       .path = x_strdup(path),
                       .at = (char *)data,

@@ -32,7 +32,7 @@ static const struct recipe {
     {"nb101", {SHORT_RUN, .lr = .01, .n_train = 10000}},
     {"nb201", {SHORT_RUN, .lr = .02, .n_train = 5000}},
     {"twopath", {SHORT_RUN, .lr = .01, .n_train = 10000}},
-    {"inception", {SHORT_RUN, .lr = .01, .n_train = 10000}},
+    {"inception", {SHORT_RUN, .lr = .02, .n_train = 5000}},
     {"hiaml", {SHORT_RUN, .lr = .01, .n_train = 10000}},
 };
 

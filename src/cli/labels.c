@@ -4,6 +4,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "base/vec.h"
+#include "family/family.h"
 
 #include <math.h>
 
@@ -19,30 +20,6 @@ struct scores {
     VEC(struct score) at;
 };
 
-/* "4|110101|cm" -> "nb101:4|110101|c3,mp": tables write one letter for an operation. */
-static char *spec_of_nb101(const char *arch)
-{
-    static const char letters[] = "com", *const op[] = {"c3", "c1", "mp"};
-    const char *ops = strrchr(arch, '|') + 1;
-    if (!*ops || ops[strspn(ops, letters)])
-        return x_asprintf("nb101:%s", arch);
-    struct str s = {0};
-    str_addf(&s, "nb101:%.*s", (int)(ops - arch), arch);
-    for (const char *p = ops; *p; p++)
-        str_addf(&s, "%s%s", p > ops ? "," : "", op[strchr(letters, *p) - letters]);
-    return str_take(&s);
-}
-
-/* The source's text of an architecture as tables write it. */
-static char *spec_of(const char *arch)
-{
-    if (arch[0] == '|')
-        return x_asprintf("nb201:%s", arch);
-    if (arch[0] >= '2' && arch[0] <= '7' && arch[1] == '|')
-        return spec_of_nb101(arch);
-    return x_strdup(arch);
-}
-
 static enum status read_rows(struct csv *c, const char *score, struct scores *s, struct err *err)
 {
     size_t arch, value;
@@ -57,7 +34,7 @@ static enum status read_rows(struct csv *c, const char *score, struct scores *s,
         TRY(csv_number(c, value, &v, err));
         if (isnan(v))
             continue;
-        char *spec = spec_of(c->field.at[arch]);
+        char *spec = family_spec_of(c->field.at[arch]);
         int64_t at = *strmap_put(&s->by_spec, spec, (int64_t)s->at.n);
         free(spec);
         if (at == (int64_t)s->at.n)

@@ -1,6 +1,7 @@
 /* Labelled images: IDX files (LeCun's MNIST page describes them) and CIFAR-10's binary batches. */
 #include "exec/fit_priv.h"
 
+#include "base/file.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -8,11 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #define FASHION_MNIST "/usr/share/datasets/fashion-mnist"
 
-enum { MOST_BYTES = 1 << 30, CHUNK = 1 << 20, MOST_SIDE = 4096 };
+enum { MOST_BYTES = 1 << 30, MOST_SIDE = 4096 };
 
 struct images {
     struct images_info info;
@@ -29,39 +29,6 @@ static enum status damaged(struct err *err, const char *path, const char *what)
 
 /* ---- files ---- */
 
-/* All bytes of a file, unpacked when it is packed. */
-static enum status read_all(const char *path, unsigned char **data, size_t *size, struct err *err)
-{
-    size_t cap = CHUNK, n = 0;
-    int got = 0, code;
-    gzFile f = gzopen(path, "rb");
-    if (!f) {
-        err_set(err, ST_IO, "cannot open: %s", strerror(errno ? errno : ENOMEM));
-        return err_in_file(err, path), ST_IO;
-    }
-    unsigned char *buf = x_malloc(cap);
-    while (n < MOST_BYTES && (got = gzread(f, buf + n, CHUNK)) > 0) {
-        n += (size_t)got;
-        if (cap - n < CHUNK)
-            buf = x_realloc(buf, cap *= 2);
-    }
-    gzerror(f, &code);
-    int number = errno, closed = gzclose(f);
-    *data = buf;
-    *size = n;
-    if (got < 0 && code == Z_ERRNO) {
-        err_set(err, ST_IO, "cannot read: %s", strerror(number));
-        err_in_file(err, path);
-    } else if (got < 0 || closed != Z_OK)
-        damaged(err, path, "the packed data is damaged or cut off");
-    else if (n >= MOST_BYTES)
-        damaged(err, path, "larger than 1 GiB");
-    else
-        return ST_OK;
-    free(buf);
-    return got < 0 && code == Z_ERRNO ? ST_IO : ST_MODEL;
-}
-
 static uint32_t big_endian(const unsigned char *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
@@ -73,7 +40,7 @@ static enum status read_idx(const char *path, int rank, uint32_t *dim, unsigned 
 {
     unsigned char *data;
     size_t size, want = 1, header = 4 + 4 * (size_t)rank;
-    TRY(read_all(path, &data, &size, err));
+    TRY(file_read_packed(path, MOST_BYTES, &data, &size, err));
     const char *fault = NULL;
     if (size < header || big_endian(data) != 0x800u + (unsigned)rank)
         fault = rank == 3 ? "no IDX file of images (unsigned bytes, three dimensions)"
@@ -158,7 +125,7 @@ static enum status read_cifar(struct images *d, int set, int *n, const char *pat
 {
     unsigned char *data;
     size_t size;
-    TRY(read_all(path, &data, &size, err));
+    TRY(file_read_packed(path, MOST_BYTES, &data, &size, err));
     if (size == 0 || size % CIFAR_ROW) {
         free(data);
         return damaged(err, path, "not a whole number of CIFAR-10 rows (3073 bytes each)");

@@ -22,6 +22,11 @@ enum status family_build(const char *spec, uint64_t seed, struct graph **out, st
  * nor_conv_3x3 avg_pool_3x3) as an architecture string; caller frees. */
 char *family_nb201_string(int i);
 
+/* The spec of an architecture as published tables of NAS-Bench-201 and -101 write it: without the
+ * family and with one letter for an operation ("|nor_conv_3x3~0|+...", "4|110101|cm"); any other
+ * text as it is. Caller frees. */
+char *family_spec_of(const char *arch);
+
 /* The families of architecture strings, "nb201" ...; NULL past the end. */
 const char *family_name_at(int i);
 /* How many members a numbered family has: 423624 for nb101 (cells that differ in the order of their

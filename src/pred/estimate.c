@@ -1,0 +1,154 @@
+/* Estimates from a trained model. */
+#include "pred/model_priv.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* ---- networks ---- */
+
+void pred_embedding(const float *read, float *to)
+{
+    enum { W = NET_WIDTH, PART = 2 * W + PRED_GLOBALS };
+    double groups = 0;
+    memset(to, 0, PRED_EMBEDDING * sizeof *to);
+    for (int p = 0; p < PARTS; p++)
+        groups += net_groups(read + p * PART);
+    for (int p = 0; p < PARTS && groups > 0; p++)
+        for (int k = 0; k < W; k++)
+            to[k] += read[p * PART + W + k] * (float)(net_groups(read + p * PART) / groups);
+    to[W] = (float)log1p(groups);
+}
+
+void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
+              const struct pred_net *const *nets, int n, float *out, float *embedding)
+{
+    enum { MOST = 64 };
+    struct pred_batch b = {0};
+    struct net_run r = {0};
+    VEC(uint8_t) part = {0};
+    VEC(int) owner = {0};
+    memset(out, 0, (size_t)n * (size_t)s->outputs * sizeof *out);
+    if (embedding)
+        memset(embedding, 0, (size_t)n * PRED_EMBEDDING * sizeof *embedding);
+    for (int i = 0; i <= n; i++) {
+        int cuts = i < n ? pred_n_cuts(v, nets[i]) : 0;
+        if (b.n_samples && (i == n || b.n_samples + cuts > MOST)) {
+            net_forward(s, w, &b, &r);
+            for (int k = 0; k < b.n_samples; k++) {
+                int at = owner.at[k];
+                float share = 1 / (float)pred_n_cuts(v, nets[at]);
+                for (int c = 0; c < s->outputs; c++)
+                    out[at * s->outputs + c] += share * r.out[k * s->outputs + c];
+                float e[PRED_EMBEDDING];
+                pred_embedding(r.read + (size_t)k * NET_READ, e);
+                for (int c = 0; embedding && c < PRED_EMBEDDING; c++)
+                    embedding[at * PRED_EMBEDDING + c] += share * e[c];
+            }
+            pred_batch_clear(&b);
+            owner.n = 0;
+        }
+        for (int c = 0; c < cuts; c++) {
+            vec_reserve(&part, (size_t)nets[i]->n + 1);
+            pred_cut(v, nets[i], c, part.at);
+            pred_batch_add(&b, nets[i], part.at, KEEP_ALL);
+            vec_push(&owner, i);
+        }
+    }
+    pred_batch_done(&b);
+    net_run_done(&r);
+    vec_done(&part);
+    vec_done(&owner);
+}
+
+double pred_head(const struct pred_model *m, int member, const float *read, int table)
+{
+    struct net_run run = {0};
+    float room[NET_READ + NET_HIDDEN + NET_TOP + PRED_MAX_TABLES];
+    memcpy(room, read, NET_READ * sizeof *room);
+    run.read = room;
+    run.hidden = run.read + NET_READ;
+    run.top = run.hidden + NET_HIDDEN;
+    run.out = run.top + NET_TOP;
+    net_head(&m->shape, m->w + (size_t)member * (size_t)m->shape.n, 1, &run);
+    return run.out[table];
+}
+
+/* A share of the networks, for one thread. */
+struct share {
+    const struct pred_model *m;
+    const struct pred_net *const *nets;
+    int n, table;
+    struct pred_estimate *out;
+};
+
+static int nearest(const struct pred_model *m, const float *embedding)
+{
+    int best = 0;
+    double least = INFINITY;
+    for (int t = 0; t < m->tables; t++) {
+        double d = pred_distance(&m->scale[t], embedding) / m->scale[t].edge;
+        if (d < least) {
+            least = d;
+            best = t;
+        }
+    }
+    return best;
+}
+
+static void estimate_from(const struct pred_model *m, int t, double z, const float *embedding,
+                          struct pred_estimate *e)
+{
+    const struct pred_scale *s = &m->scale[t];
+    e->table = t;
+    e->sigma = z;
+    e->distance = pred_distance(s, embedding) / s->edge;
+    e->in_distribution = e->distance <= 1;
+    e->acc = pred_sigmoid(s->mean + s->sd * z);
+    e->low = pred_sigmoid(s->mean + s->sd * (z - s->error));
+    e->high = pred_sigmoid(s->mean + s->sd * (z + s->error));
+}
+
+static void *estimate_share(void *arg)
+{
+    struct share *j = arg;
+    const struct pred_model *m = j->m;
+    size_t n = (size_t)j->n, outputs = (size_t)m->shape.outputs;
+    float *out = x_malloc((n * outputs + 1) * sizeof *out), *sum = x_calloc(n * outputs + 1, sizeof *sum);
+    float *embedding = x_malloc((n * PRED_EMBEDDING + 1) * sizeof *embedding);
+    for (int k = m->members; k-- > 0;) { /* the embedding is the first one's */
+        pred_run(m->variant, &m->shape, m->w + (size_t)k * (size_t)m->shape.n, j->nets, j->n, out,
+                 k == 0 ? embedding : NULL);
+        for (size_t i = 0; i < n * outputs; i++)
+            sum[i] += out[i] / (float)m->members;
+    }
+    for (size_t i = 0; i < n; i++) {
+        const float *e = embedding + i * PRED_EMBEDDING;
+        int t = j->table >= 0 ? j->table : nearest(m, e);
+        estimate_from(m, t, sum[i * outputs + (size_t)t], e, &j->out[i]);
+    }
+    free(out);
+    free(sum);
+    free(embedding);
+    return NULL;
+}
+
+void pred_networks(const struct pred_model *m, const struct pred_net *const *nets, int n, int table,
+                   int threads, struct pred_estimate *out)
+{
+    enum { MOST = 64 };
+    pthread_t thread[MOST];
+    struct share share[MOST];
+    int shares = threads < 1 ? 1 : threads > MOST ? MOST : threads, started[MOST] = {0};
+    for (int k = 0; k < shares; k++) {
+        int first = (int)((int64_t)n * k / shares), end = (int)((int64_t)n * (k + 1) / shares);
+        share[k] = (struct share){m, nets + first, end - first, table, out + first};
+        started[k] = k + 1 < shares &&
+                     pthread_create(&thread[k], NULL, estimate_share, &share[k]) == 0;
+        if (!started[k])
+            estimate_share(&share[k]);
+    }
+    for (int k = 0; k < shares; k++)
+        if (started[k])
+            pthread_join(thread[k], NULL);
+}

@@ -1,0 +1,50 @@
+/* The model behind pred.h, and what training and estimates share; for src/pred only. */
+#ifndef PRED_MODEL_PRIV_H
+#define PRED_MODEL_PRIV_H
+
+#include "pred/pred_priv.h"
+
+/* The mean of what the rounds made of each group, and the number of groups. */
+enum { PRED_EMBEDDING = NET_WIDTH + 1 };
+
+/* What a model knows of a table it was trained on. */
+struct pred_scale {
+    char name[64];
+    float mean, sd;       /* of the logits */
+    float error, shift;   /* 90 % of errors of estimates, of differences of two, are below; in sd */
+    float edge;           /* distance below which 97.5 % of its networks lie */
+    float centre[PRED_EMBEDDING], precision[PRED_EMBEDDING * PRED_EMBEDDING];
+};
+struct pred_model {
+    enum pred_variant variant;
+    struct net_shape shape;
+    int members, tables;
+    struct pred_scale *scale;
+    float *w; /* members x shape.n */
+};
+struct pred_model *pred_model_new(enum pred_variant v, bool one_way, int members, int tables);
+
+/* The cuts of a network that its estimate is the mean of. */
+enum { PRED_CUTS = 8 };
+int pred_n_cuts(enum pred_variant v, const struct pred_net *net);
+void pred_cut(enum pred_variant v, const struct pred_net *net, int i, uint8_t *part);
+
+/* For each network the mean over its cuts of all outputs (n x outputs) and of the embedding (n x
+ * PRED_EMBEDDING; may be NULL), by one set of weights. */
+void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
+              const struct pred_net *const *nets, int n, float *out, float *embedding);
+
+/* The embedding that one sample's row of net_run.read tells; a table's output for it, by one member.
+ */
+void pred_embedding(const float *read, float *to);
+double pred_head(const struct pred_model *m, int member, const float *read, int table);
+
+/* Fills in scale[t].error, shift, edge, centre and precision. fold[i] of item i is the member that
+ * did not learn from it, -1 where all did not. */
+void pred_calibrate(struct pred_model *m, int t, const struct pred_table *table, const int *fold);
+double pred_distance(const struct pred_scale *s, const float *embedding);
+
+double pred_logit(double acc);
+double pred_sigmoid(double x);
+
+#endif

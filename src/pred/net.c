@@ -1,0 +1,256 @@
+/* The graph network: features -> NET_WIDTH numbers a group, NET_LAYERS rounds of messages (each
+ * adds relu(W [own | mean of those before | mean of those behind] + b)), sums and means over each
+ * part, a small perceptron, one output for each table it was trained on. */
+#include "exec/gemm.h"
+#include "pred/pred_priv.h"
+
+#include <math.h>
+
+/* Sums over a part are in units of so many groups. */
+#define SUM_UNIT 16.0F
+
+static int place(int *at, int rows, int columns)
+{
+    int here = *at;
+    *at += (rows + 1) * columns;
+    return here;
+}
+
+struct net_shape net_shape(int outputs, bool one_way)
+{
+    struct net_shape s = {.outputs = outputs, .one_way = one_way};
+    s.embed = place(&s.n, PRED_FEATURES, NET_WIDTH);
+    for (int l = 0; l < NET_LAYERS; l++)
+        s.layer[l] = place(&s.n, 3 * NET_WIDTH, NET_WIDTH);
+    s.hidden = place(&s.n, NET_READ, NET_HIDDEN);
+    s.top = place(&s.n, NET_HIDDEN, NET_TOP);
+    s.head = place(&s.n, NET_TOP, outputs);
+    return s;
+}
+
+static void init_matrix(float *w, int rows, int columns, double scale, struct rng *r)
+{
+    double sd = scale * sqrt(2.0 / rows);
+    for (int i = 0; i < rows * columns; i++)
+        w[i] = (float)(sd * rng_normal(r));
+    memset(w + rows * columns, 0, (size_t)columns * sizeof *w);
+}
+
+void net_init(const struct net_shape *s, float *w, struct rng *r)
+{
+    init_matrix(w + s->embed, PRED_FEATURES, NET_WIDTH, 1, r);
+    for (int l = 0; l < NET_LAYERS; l++)
+        init_matrix(w + s->layer[l], 3 * NET_WIDTH, NET_WIDTH, 0.7, r);
+    init_matrix(w + s->hidden, NET_READ, NET_HIDDEN, 0.7, r);
+    init_matrix(w + s->top, NET_HIDDEN, NET_TOP, 1, r);
+    init_matrix(w + s->head, NET_TOP, s->outputs, 0.3, r);
+}
+
+void net_run_done(struct net_run *r)
+{
+    vec_done(&r->values);
+    vec_done(&r->count);
+}
+
+/* y = x w + bias, of n rows. */
+static void linear(const float *x, const float *w, int n, int in, int out, float *y)
+{
+    const float *bias = w + in * out;
+    for (int i = 0; i < n; i++)
+        memcpy(y + (size_t)i * (size_t)out, bias, (size_t)out * sizeof *y);
+    exec_gemm(false, false, n, out, in, x, w, 1, y);
+}
+
+static void relu(float *x, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        x[i] = x[i] > 0 ? x[i] : 0;
+}
+
+/* Fills the two means beside h in rows of [h | before | behind]. */
+static void gather(const struct net_shape *s, const struct pred_batch *b, float *rows)
+{
+    enum { W = NET_WIDTH };
+    for (size_t i = 0; i < b->owner.n; i++)
+        memset(rows + i * 3 * W + W, 0, 2 * W * sizeof *rows);
+    for (size_t e = 0; e < b->from.n; e++) {
+        float *from = rows + (size_t)b->from.at[e] * 3 * W, *to = rows + (size_t)b->to.at[e] * 3 * W;
+        float in = b->in_w.at[e], out = s->one_way ? 0 : b->out_w.at[e];
+        for (int k = 0; k < W; k++) {
+            to[W + k] += in * from[k];
+            from[2 * W + k] += out * to[k];
+        }
+    }
+}
+
+/* Sums and means of h over each part, and the part's own figures. */
+static void read_out(const struct pred_batch *b, struct net_run *r)
+{
+    enum { W = NET_WIDTH, PART = 2 * W + PRED_GLOBALS };
+    const float *rows = r->layer[NET_LAYERS];
+    memset(r->read, 0, (size_t)b->n_samples * NET_READ * sizeof *r->read);
+    for (size_t i = 0; i < b->owner.n; i++) {
+        float *to = r->read + (size_t)b->owner.at[i] * PART;
+        const float *h = rows + i * 3 * W;
+        for (int k = 0; k < W; k++)
+            to[k] += h[k];
+    }
+    for (int p = 0; p < b->n_samples * PARTS; p++) {
+        float *to = r->read + (size_t)p * PART, share = r->count.at[p] ? 1 / (float)r->count.at[p] : 0;
+        for (int k = 0; k < W; k++) {
+            to[W + k] = to[k] * share;
+            to[k] /= SUM_UNIT;
+        }
+        memcpy(to + 2 * W, b->globals.at + (size_t)p * PRED_GLOBALS, PRED_GLOBALS * sizeof *to);
+    }
+}
+
+double net_groups(const float *part)
+{
+    return expm1(PRED_GROUPS_UNIT * (double)part[2 * NET_WIDTH]);
+}
+
+static void make_room(const struct net_shape *s, const struct pred_batch *b, struct net_run *r)
+{
+    size_t groups = b->owner.n, samples = (size_t)b->n_samples;
+    size_t layer = groups * 3 * NET_WIDTH;
+    size_t sample = NET_READ + NET_HIDDEN + NET_TOP + (size_t)s->outputs;
+    vec_reserve(&r->values, (NET_LAYERS + 1) * layer + samples * sample + groups * NET_WIDTH);
+    float *at = r->values.at;
+    for (int l = 0; l <= NET_LAYERS; l++, at += layer)
+        r->layer[l] = at;
+    r->read = at;
+    r->hidden = r->read + samples * NET_READ;
+    r->top = r->hidden + samples * NET_HIDDEN;
+    r->out = r->top + samples * NET_TOP;
+    r->scratch = r->out + samples * (size_t)s->outputs;
+    vec_reserve(&r->count, samples * PARTS + 1);
+    memset(r->count.at, 0, samples * PARTS * sizeof *r->count.at);
+    for (size_t i = 0; i < groups; i++)
+        r->count.at[b->owner.at[i]]++;
+}
+
+void net_encode(const struct net_shape *s, const float *w, const struct pred_batch *b,
+                struct net_run *r)
+{
+    enum { W = NET_WIDTH };
+    int groups = (int)b->owner.n;
+    make_room(s, b, r);
+    linear(b->x.at, w + s->embed, groups, PRED_FEATURES, W, r->scratch);
+    relu(r->scratch, (size_t)groups * W);
+    for (int l = 0; l <= NET_LAYERS; l++) {
+        for (int i = 0; i < groups; i++) {
+            float *h = r->layer[l] + (size_t)i * 3 * W, *new = r->scratch + (size_t)i * W;
+            const float *old = l ? r->layer[l - 1] + (size_t)i * 3 * W : NULL;
+            for (int k = 0; k < W; k++)
+                h[k] = new[k] + (old ? old[k] : 0);
+        }
+        if (l == NET_LAYERS)
+            break;
+        gather(s, b, r->layer[l]);
+        linear(r->layer[l], w + s->layer[l], groups, 3 * W, W, r->scratch);
+        relu(r->scratch, (size_t)groups * W);
+    }
+    read_out(b, r);
+}
+
+void net_head(const struct net_shape *s, const float *w, int samples, struct net_run *r)
+{
+    linear(r->read, w + s->hidden, samples, NET_READ, NET_HIDDEN, r->hidden);
+    relu(r->hidden, (size_t)samples * NET_HIDDEN);
+    linear(r->hidden, w + s->top, samples, NET_HIDDEN, NET_TOP, r->top);
+    relu(r->top, (size_t)samples * NET_TOP);
+    linear(r->top, w + s->head, samples, NET_TOP, s->outputs, r->out);
+}
+
+void net_forward(const struct net_shape *s, const float *w, const struct pred_batch *b,
+                 struct net_run *r)
+{
+    net_encode(s, w, b, r);
+    net_head(s, w, b->n_samples, r);
+}
+
+/* ---- backward ---- */
+
+/* Gradients of y = x w + bias: into dw (added), and dx unless NULL. */
+static void linear_back(const float *x, const float *w, const float *dy, int n, int in, int out,
+                        float *dw, float *dx)
+{
+    exec_gemm(true, false, in, out, n, x, dy, 1, dw);
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < out; k++)
+            dw[in * out + k] += dy[(size_t)i * (size_t)out + (size_t)k];
+    if (dx)
+        exec_gemm(false, true, n, in, out, dy, w, 0, dx);
+}
+
+static void relu_back(const float *y, float *dy, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        dy[i] = y[i] > 0 ? dy[i] : 0;
+}
+
+static void read_back(const struct pred_batch *b, const struct net_run *r, const float *d_read,
+                      float *dh)
+{
+    enum { W = NET_WIDTH, PART = 2 * W + PRED_GLOBALS };
+    for (size_t i = 0; i < b->owner.n; i++) {
+        const float *d = d_read + (size_t)b->owner.at[i] * PART;
+        float share = 1 / (float)r->count.at[b->owner.at[i]];
+        for (int k = 0; k < W; k++)
+            dh[i * W + (size_t)k] = d[k] / SUM_UNIT + d[W + k] * share;
+    }
+}
+
+/* Adds to dh what comes back through rows of [h | before | behind]. */
+static void gather_back(const struct net_shape *s, const struct pred_batch *b, const float *d_rows,
+                        float *dh)
+{
+    enum { W = NET_WIDTH };
+    for (size_t i = 0; i < b->owner.n; i++)
+        for (int k = 0; k < W; k++)
+            dh[i * W + (size_t)k] += d_rows[i * 3 * W + (size_t)k];
+    for (size_t e = 0; e < b->from.n; e++) {
+        size_t from = (size_t)b->from.at[e], to = (size_t)b->to.at[e];
+        float in = b->in_w.at[e], out = s->one_way ? 0 : b->out_w.at[e];
+        for (size_t k = 0; k < W; k++) {
+            dh[from * W + k] += in * d_rows[to * 3 * W + W + k];
+            dh[to * W + k] += out * d_rows[from * 3 * W + 2 * W + k];
+        }
+    }
+}
+
+void net_backward(const struct net_shape *s, const float *w, const struct pred_batch *b,
+                  struct net_run *r, const float *d_out, float *grad)
+{
+    enum { W = NET_WIDTH };
+    int groups = (int)b->owner.n, samples = b->n_samples;
+    size_t n = (size_t)groups * W, rows = (size_t)samples;
+    float *d_top = x_malloc(rows * (NET_TOP + NET_HIDDEN + NET_READ) * sizeof *d_top + 1);
+    float *d_hidden = d_top + rows * NET_TOP, *d_read = d_hidden + rows * NET_HIDDEN;
+    float *dh = x_malloc(5 * n * sizeof *dh + 1), *dz = dh + n, *d_rows = dz + n;
+
+    linear_back(r->top, w + s->head, d_out, samples, NET_TOP, s->outputs, grad + s->head, d_top);
+    relu_back(r->top, d_top, rows * NET_TOP);
+    linear_back(r->hidden, w + s->top, d_top, samples, NET_HIDDEN, NET_TOP, grad + s->top, d_hidden);
+    relu_back(r->hidden, d_hidden, rows * NET_HIDDEN);
+    linear_back(r->read, w + s->hidden, d_hidden, samples, NET_READ, NET_HIDDEN, grad + s->hidden,
+                d_read);
+    read_back(b, r, d_read, dh);
+    for (int l = NET_LAYERS; l-- > 0;) {
+        /* what the round added is the difference of h after and before it */
+        for (size_t i = 0; i < (size_t)groups; i++)
+            for (size_t k = 0; k < W; k++) {
+                float added = r->layer[l + 1][i * 3 * W + k] - r->layer[l][i * 3 * W + k];
+                dz[i * W + k] = added > 0 ? dh[i * W + k] : 0;
+            }
+        linear_back(r->layer[l], w + s->layer[l], dz, groups, 3 * W, W, grad + s->layer[l], d_rows);
+        gather_back(s, b, d_rows, dh);
+    }
+    for (size_t i = 0; i < (size_t)groups; i++)
+        for (size_t k = 0; k < W; k++)
+            dz[i * W + k] = r->layer[0][i * 3 * W + k] > 0 ? dh[i * W + k] : 0;
+    linear_back(b->x.at, w + s->embed, dz, groups, PRED_FEATURES, W, grad + s->embed, NULL);
+    free(d_top);
+    free(dh);
+}

@@ -1,0 +1,73 @@
+/* Labelled networks, and how they are cut. */
+#include "base/hash.h"
+#include "pred/model_priv.h"
+
+#include <math.h>
+
+static const char *const variant_names[PRED_VARIANTS] = {"psc", "psc-1to1", "gnn"};
+
+const char *pred_variant_name(enum pred_variant v)
+{
+    return variant_names[v];
+}
+
+bool pred_variant_find(const char *name, enum pred_variant *out)
+{
+    for (int v = 0; v < PRED_VARIANTS; v++)
+        if (strcmp(variant_names[v], name) == 0) {
+            *out = (enum pred_variant)v;
+            return true;
+        }
+    return false;
+}
+
+void pred_table_done(struct pred_table *t)
+{
+    for (size_t i = 0; i < t->item.n; i++) {
+        pred_net_free(t->item.at[i].net);
+        free(t->item.at[i].spec);
+    }
+    vec_done(&t->item);
+    free(t->name);
+    t->name = NULL;
+}
+
+double pred_split(uint64_t group, uint64_t seed)
+{
+    return (double)(hash_mix(hash_pair(group, seed)) >> 11) * 0x1p-53;
+}
+
+/* Accuracies crowd below 1: logits give their differences there as much weight as they have. */
+double pred_logit(double acc)
+{
+    const double least = 1e-3;
+    acc = fmin(fmax(acc, least), 1 - least);
+    return log(acc / (1 - acc));
+}
+
+double pred_sigmoid(double x)
+{
+    return 1 / (1 + exp(-x));
+}
+
+int pred_n_cuts(enum pred_variant v, const struct pred_net *net)
+{
+    if (v != PRED_PSC || net->n_segments < 1)
+        return 1;
+    return net->n_segments < PRED_CUTS ? net->n_segments : PRED_CUTS;
+}
+
+void pred_cut(enum pred_variant v, const struct pred_net *net, int i, uint8_t *part)
+{
+    int n = pred_n_cuts(v, net);
+    if (v == PRED_GNN || net->n_segments < 1)
+        memset(part, PART_S, (size_t)net->n);
+    else if (v == PRED_PSC)
+        pred_cut_segments(net, (2 * i + 1) * net->n_segments / (2 * n), 1, part);
+    else /* one that depends on nothing but the network */
+        pred_cut_segments(net,
+                          (int)(hash_bytes(net->node, (size_t)net->n * sizeof *net->node,
+                                           (uint64_t)net->m) %
+                                (uint64_t)net->n_segments),
+                          1, part);
+}
