@@ -8,6 +8,8 @@
 
 #include <math.h>
 
+const float pred_global_unit[PRED_GLOBALS] = {4, 16, 24};
+
 void pred_batch_clear(struct pred_batch *b)
 {
     b->n_samples = 0;
@@ -241,11 +243,9 @@ void pred_batch_add(struct pred_batch *b, const struct pred_net *net, const uint
         b->from.at[e] = row[b->from.at[e]];
         b->to.at[e] = row[b->to.at[e]];
     }
-    for (int p = 0; p < PARTS; p++) {
-        vec_push(&b->globals, log1pf(sum[p][0]) / PRED_GROUPS_UNIT);
-        vec_push(&b->globals, log1pf(sum[p][1]) / 16);
-        vec_push(&b->globals, log1pf(sum[p][2]) / 24);
-    }
+    for (int p = 0; p < PARTS; p++)
+        for (int k = 0; k < PRED_GLOBALS; k++)
+            vec_push(&b->globals, log1pf(sum[p][k]) / pred_global_unit[k]);
     for (int i = 0; i < net->n; i++)
         b->group_of.at[i] = row[b->group_of.at[i]];
     b->n_samples++;

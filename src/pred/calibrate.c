@@ -134,7 +134,7 @@ void pred_calibrate(struct pred_model *m, int t, const struct pred_table *table,
         pred_run(m->variant, &m->shape, m->w + (size_t)k * (size_t)m->shape.n, net, (int)here, out,
                  NULL);
         for (size_t i = 0; i < here; i++) {
-            double z = (pred_logit(table->item.at[item[i]].acc) - table->mean) / table->sd;
+            double z = pred_sigma(&table->curve, table->item.at[item[i]].acc);
             error[item[i]] = out[i * outputs + (size_t)t] - (float)z;
         }
     }

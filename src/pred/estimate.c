@@ -9,15 +9,9 @@
 
 void pred_embedding(const float *read, float *to)
 {
-    enum { W = NET_WIDTH, PART = 2 * W + PRED_GLOBALS };
-    double groups = 0;
-    memset(to, 0, PRED_EMBEDDING * sizeof *to);
-    for (int p = 0; p < PARTS; p++)
-        groups += net_groups(read + p * PART);
-    for (int p = 0; p < PARTS && groups > 0; p++)
-        for (int k = 0; k < W; k++)
-            to[k] += read[p * PART + W + k] * (float)(net_groups(read + p * PART) / groups);
-    to[W] = (float)log1p(groups);
+    const float *whole = read + WHOLE * PART_READ;
+    memcpy(to, whole + NET_WIDTH, NET_WIDTH * sizeof *to);
+    to[NET_WIDTH] = whole[2 * NET_WIDTH];
 }
 
 void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
@@ -61,13 +55,10 @@ void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
     vec_done(&owner);
 }
 
-double pred_head(const struct pred_model *m, int member, const float *read, int table)
+double pred_head(const struct pred_model *m, int member, float *read, int table)
 {
-    struct net_run run = {0};
-    float room[NET_READ + NET_HIDDEN + NET_TOP + PRED_MAX_TABLES];
-    memcpy(room, read, NET_READ * sizeof *room);
-    run.read = room;
-    run.hidden = run.read + NET_READ;
+    float room[NET_HIDDEN + NET_TOP + PRED_MAX_TABLES];
+    struct net_run run = {.read = read, .hidden = room};
     run.top = run.hidden + NET_HIDDEN;
     run.out = run.top + NET_TOP;
     net_head(&m->shape, m->w + (size_t)member * (size_t)m->shape.n, 1, &run);
@@ -104,9 +95,9 @@ static void estimate_from(const struct pred_model *m, int t, double z, const flo
     e->sigma = z;
     e->distance = pred_distance(s, embedding) / s->edge;
     e->in_distribution = e->distance <= 1;
-    e->acc = pred_sigmoid(s->mean + s->sd * z);
-    e->low = pred_sigmoid(s->mean + s->sd * (z - s->error));
-    e->high = pred_sigmoid(s->mean + s->sd * (z + s->error));
+    e->acc = pred_acc(&s->curve, z);
+    e->low = pred_acc(&s->curve, z - s->error);
+    e->high = pred_acc(&s->curve, z + s->error);
 }
 
 static void *estimate_share(void *arg)

@@ -112,7 +112,9 @@ static enum status check_values(const struct pred_model *m, struct err *err)
         ok &= isfinite(m->w[i]) != 0;
     for (int t = 0; t < m->tables; t++) {
         ok &= memchr(m->scale[t].name, '\0', sizeof m->scale[t].name) != NULL;
-        ok &= isfinite(m->scale[t].mean) && m->scale[t].sd > 0 && isfinite(m->scale[t].sd);
+        for (int k = 0; k < PRED_KNOTS; k++)
+            ok &= isfinite(m->scale[t].curve.logit[k]) &&
+                  (k == 0 || m->scale[t].curve.logit[k] > m->scale[t].curve.logit[k - 1]);
     }
     return ok ? ST_OK : err_set(err, ST_MODEL, "it holds values that cannot be");
 }

@@ -10,8 +10,8 @@ enum { PRED_EMBEDDING = NET_WIDTH + 1 };
 /* What a model knows of a table it was trained on. */
 struct pred_scale {
     char name[64];
-    float mean, sd;       /* of the logits */
-    float error, shift;   /* 90 % of errors of estimates, of differences of two, are below; in sd */
+    struct pred_curve curve;
+    float error, shift;   /* 90 % of errors of estimates, of differences of two, are below; sigma */
     float edge;           /* distance below which 97.5 % of its networks lie */
     float centre[PRED_EMBEDDING], precision[PRED_EMBEDDING * PRED_EMBEDDING];
 };
@@ -34,17 +34,17 @@ void pred_cut(enum pred_variant v, const struct pred_net *net, int i, uint8_t *p
 void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
               const struct pred_net *const *nets, int n, float *out, float *embedding);
 
-/* The embedding that one sample's row of net_run.read tells; a table's output for it, by one member.
- */
+/* For one sample's row of net_run.read with its parts: a table's output, by one member; makes the row
+ * whole. Then the embedding that it tells. */
+double pred_head(const struct pred_model *m, int member, float *read, int table);
 void pred_embedding(const float *read, float *to);
-double pred_head(const struct pred_model *m, int member, const float *read, int table);
 
 /* Fills in scale[t].error, shift, edge, centre and precision. fold[i] of item i is the member that
  * did not learn from it, -1 where all did not. */
 void pred_calibrate(struct pred_model *m, int t, const struct pred_table *table, const int *fold);
 double pred_distance(const struct pred_scale *s, const float *embedding);
 
-double pred_logit(double acc);
-double pred_sigmoid(double x);
+/* n > 0. */
+void pred_curve_fit(struct pred_curve *c, const double *acc, size_t n);
 
 #endif

@@ -83,20 +83,27 @@ static void gather(const struct net_shape *s, const struct pred_batch *b, float 
     }
 }
 
+/* Where in net_run.read a part lies; `owner` as in the batch. */
+static size_t read_place(int32_t owner)
+{
+    return (size_t)(owner / PARTS) * NET_READ + (size_t)(owner % PARTS) * PART_READ;
+}
+
 /* Sums and means of h over each part, and the part's own figures. */
 static void read_out(const struct pred_batch *b, struct net_run *r)
 {
-    enum { W = NET_WIDTH, PART = 2 * W + PRED_GLOBALS };
+    enum { W = NET_WIDTH };
     const float *rows = r->layer[NET_LAYERS];
     memset(r->read, 0, (size_t)b->n_samples * NET_READ * sizeof *r->read);
     for (size_t i = 0; i < b->owner.n; i++) {
-        float *to = r->read + (size_t)b->owner.at[i] * PART;
+        float *to = r->read + read_place(b->owner.at[i]);
         const float *h = rows + i * 3 * W;
         for (int k = 0; k < W; k++)
             to[k] += h[k];
     }
     for (int p = 0; p < b->n_samples * PARTS; p++) {
-        float *to = r->read + (size_t)p * PART, share = r->count.at[p] ? 1 / (float)r->count.at[p] : 0;
+        float *to = r->read + read_place(p);
+        float share = r->count.at[p] ? 1 / (float)r->count.at[p] : 0;
         for (int k = 0; k < W; k++) {
             to[W + k] = to[k] * share;
             to[k] /= SUM_UNIT;
@@ -105,9 +112,30 @@ static void read_out(const struct pred_batch *b, struct net_run *r)
     }
 }
 
+/* The part of a row that follows from the others. */
+static void read_whole(float *row)
+{
+    enum { W = NET_WIDTH };
+    float *whole = row + WHOLE * PART_READ;
+    double groups = 0, figure[PRED_GLOBALS] = {0};
+    memset(whole, 0, PART_READ * sizeof *whole);
+    for (int p = 0; p < PARTS; p++) {
+        const float *part = row + p * PART_READ;
+        groups += net_groups(part);
+        for (int k = 0; k < W; k++)
+            whole[k] += part[k];
+        for (int k = 0; k < PRED_GLOBALS; k++)
+            figure[k] += expm1((double)part[2 * W + k] * pred_global_unit[k]);
+    }
+    for (int k = 0; k < W && groups > 0.5; k++)
+        whole[W + k] = (float)(whole[k] * SUM_UNIT / groups);
+    for (int k = 0; k < PRED_GLOBALS; k++)
+        whole[2 * W + k] = (float)(log1p(figure[k]) / pred_global_unit[k]);
+}
+
 double net_groups(const float *part)
 {
-    return expm1(PRED_GROUPS_UNIT * (double)part[2 * NET_WIDTH]);
+    return expm1(pred_global_unit[0] * (double)part[2 * NET_WIDTH]);
 }
 
 static void make_room(const struct net_shape *s, const struct pred_batch *b, struct net_run *r)
@@ -156,6 +184,8 @@ void net_encode(const struct net_shape *s, const float *w, const struct pred_bat
 
 void net_head(const struct net_shape *s, const float *w, int samples, struct net_run *r)
 {
+    for (int i = 0; i < samples; i++)
+        read_whole(r->read + (size_t)i * NET_READ);
     linear(r->read, w + s->hidden, samples, NET_READ, NET_HIDDEN, r->hidden);
     relu(r->hidden, (size_t)samples * NET_HIDDEN);
     linear(r->hidden, w + s->top, samples, NET_HIDDEN, NET_TOP, r->top);
@@ -193,12 +223,17 @@ static void relu_back(const float *y, float *dy, size_t n)
 static void read_back(const struct pred_batch *b, const struct net_run *r, const float *d_read,
                       float *dh)
 {
-    enum { W = NET_WIDTH, PART = 2 * W + PRED_GLOBALS };
+    enum { W = NET_WIDTH };
     for (size_t i = 0; i < b->owner.n; i++) {
-        const float *d = d_read + (size_t)b->owner.at[i] * PART;
-        float share = 1 / (float)r->count.at[b->owner.at[i]];
+        int sample = b->owner.at[i] / PARTS, all = 0;
+        const float *d = d_read + read_place(b->owner.at[i]);
+        const float *whole = d_read + (size_t)sample * NET_READ + WHOLE * PART_READ;
+        for (int p = 0; p < PARTS; p++)
+            all += r->count.at[sample * PARTS + p];
+        float share = 1 / (float)r->count.at[b->owner.at[i]], whole_share = 1 / (float)all;
         for (int k = 0; k < W; k++)
-            dh[i * W + (size_t)k] = d[k] / SUM_UNIT + d[W + k] * share;
+            dh[i * W + (size_t)k] = (d[k] + whole[k]) / SUM_UNIT + d[W + k] * share +
+                                    whole[W + k] * whole_share;
     }
 }
 

@@ -22,6 +22,17 @@ void pred_net_free(struct pred_net *net); /* NULL is fine */
 
 /* ---- labels ---- */
 
+/* Accuracies as normal scores: sigma 0 is the median of a table, 1 what 84 % are below. Knots lie
+ * PRED_KNOT_STEP apart around 0, between them logits are linear, so that a table whose accuracies
+ * crowd near its best has as much room for its order there as elsewhere. */
+enum { PRED_KNOTS = 17 };
+#define PRED_KNOT_STEP 0.25
+struct pred_curve {
+    float logit[PRED_KNOTS]; /* ascending */
+};
+double pred_sigma(const struct pred_curve *c, double acc);
+double pred_acc(const struct pred_curve *c, double sigma);
+
 enum pred_use { PRED_LEARN, PRED_TEST, PRED_LEFT };
 
 /* Networks with measured accuracy, of one family, data set and recipe. */
@@ -36,7 +47,7 @@ struct pred_table {
     char *name; /* "nb201@s" */
     VEC(struct pred_item) item;
     double noise;    /* deviation of an accuracy from one run to another; 0: not known */
-    double mean, sd; /* of the logits of what is learnt; set by pred_train */
+    struct pred_curve curve; /* of what is learnt; set by pred_train */
 };
 /* Reads a table of labels (columns arch and acc, 0 .. 1; perhaps group; a network may have several
  * rows) and builds its networks, on `threads` threads; the name is that of the family. ST_USAGE: it
@@ -74,7 +85,7 @@ enum { PRED_MAX_MEMBERS = 16, PRED_MAX_TABLES = 64 };
 
 struct pred_model; /* opaque */
 
-/* Learns from PRED_LEARN items. Tables keep their items; their mean and sd are set. ST_USAGE: a
+/* Learns from PRED_LEARN items. Tables keep their items; their curves are set. ST_USAGE: a
  * table has fewer than 20 networks to learn from. */
 enum status pred_train(struct pred_model **out, struct pred_table *tables, int n,
                        const struct pred_opts *opts, struct err *err);
@@ -92,7 +103,7 @@ enum pred_variant pred_model_variant(const struct pred_model *m);
 struct pred_estimate {
     int table;            /* whose scale this is in */
     bool in_distribution; /* else only `sigma` means something */
-    double sigma;         /* deviations from the table's mean, in logits */
+    double sigma;         /* on the table's curve */
     double acc, low, high; /* 0 .. 1; the interval covers 90 % of such networks */
     double distance;      /* of the embedding, 1 at the edge of the distribution */
 };

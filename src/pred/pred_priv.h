@@ -64,8 +64,8 @@ enum {
     PRED_GLOBALS = 3, /* of a part: groups, parameters, FLOPs */
 };
 
-/* The first figure of a part is the logarithm of 1 + its groups, in this unit. */
-#define PRED_GROUPS_UNIT 4.0F
+/* The figures of a part are logarithms of 1 + its groups, parameters, FLOPs, in these units. */
+extern const float pred_global_unit[PRED_GLOBALS];
 
 /* Samples side by side: groups of all of them, edges between groups of one part only. */
 struct pred_batch {
@@ -90,7 +90,9 @@ void pred_cut_segments(const struct pred_net *net, int k, int len, uint8_t *part
 /* ---- net.c ---- */
 
 enum { NET_WIDTH = 48, NET_LAYERS = 4, NET_HIDDEN = 64, NET_TOP = 32 };
-enum { NET_READ = PARTS * (2 * NET_WIDTH + PRED_GLOBALS) };
+/* What is read of a part: sums and means over its groups, and its figures; of a sample: its parts, and
+ * all of it as if it were one part. */
+enum { PART_READ = 2 * NET_WIDTH + PRED_GLOBALS, WHOLE = PARTS, NET_READ = (PARTS + 1) * PART_READ };
 
 /* The size of a network for so many outputs, and where its matrices lie. */
 struct net_shape {
@@ -109,8 +111,8 @@ struct net_run {
     VEC(int32_t) count; /* groups of each part of each sample */
 };
 void net_run_done(struct net_run *r);
-/* r->read: samples x NET_READ, what was read of each part; then from that r->out: samples x outputs.
- */
+/* r->read: samples x NET_READ, but for what follows from the parts; then from the parts in r->read all
+ * of it, and r->out: samples x outputs. */
 void net_encode(const struct net_shape *s, const float *w, const struct pred_batch *b,
                 struct net_run *r);
 void net_head(const struct net_shape *s, const float *w, int samples, struct net_run *r);

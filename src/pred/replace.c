@@ -4,8 +4,6 @@
 
 #include <math.h>
 
-enum { PART_READ = NET_READ / PARTS };
-
 /* A part by itself: its groups, and what each member read of them. */
 struct encoded {
     struct pred_batch batch;
@@ -123,8 +121,7 @@ static void scale_delta(const struct pred_source *s, double before, double shift
     const struct pred_scale *c = &s->m->scale[s->table];
     double z[3] = {shift, shift - c->shift, shift + c->shift}, v[3];
     for (int i = 0; i < 3; i++)
-        v[i] = out->in_distribution ? pred_sigmoid(c->mean + c->sd * (before + z[i])) -
-                                          pred_sigmoid(c->mean + c->sd * before)
+        v[i] = out->in_distribution ? pred_acc(&c->curve, before + z[i]) - pred_acc(&c->curve, before)
                                     : z[i];
     out->delta = v[0];
     out->low = v[1];

@@ -2,8 +2,6 @@
 #include "base/hash.h"
 #include "pred/model_priv.h"
 
-#include <math.h>
-
 static const char *const variant_names[PRED_VARIANTS] = {"psc", "psc-1to1", "gnn"};
 
 const char *pred_variant_name(enum pred_variant v)
@@ -35,19 +33,6 @@ void pred_table_done(struct pred_table *t)
 double pred_split(uint64_t group, uint64_t seed)
 {
     return (double)(hash_mix(hash_pair(group, seed)) >> 11) * 0x1p-53;
-}
-
-/* Accuracies crowd below 1: logits give their differences there as much weight as they have. */
-double pred_logit(double acc)
-{
-    const double least = 1e-3;
-    acc = fmin(fmax(acc, least), 1 - least);
-    return log(acc / (1 - acc));
-}
-
-double pred_sigmoid(double x)
-{
-    return 1 / (1 + exp(-x));
 }
 
 int pred_n_cuts(enum pred_variant v, const struct pred_net *net)

@@ -49,7 +49,7 @@ struct member {
 static double target(const struct training *t, struct sample_ref r)
 {
     const struct pred_table *table = &t->tables[r.table];
-    return (pred_logit(table->item.at[r.item].acc) - table->mean) / table->sd;
+    return pred_sigma(&table->curve, table->item.at[r.item].acc);
 }
 
 static const struct pred_net *net_of(const struct training *t, struct sample_ref r)
@@ -90,7 +90,7 @@ static void loss_gradient(const struct training *t, const struct sample_ref *ref
     for (int i = 0; i < n && !t->opts->reference; i++)
         for (int j = 0; j < n; j++)
             if (ref[i].table == ref[j].table && z[i] > z[j] + 0.02) {
-                double g = 2 * pred_sigmoid(-2 * (f[i] - f[j]));
+                double g = 2 / (1 + exp(2 * (f[i] - f[j])));
                 rank[i] -= g;
                 rank[j] += g;
                 pairs++;
@@ -265,28 +265,25 @@ static enum status prepare(struct training *t, struct err *err)
     size_t all = 0;
     for (int k = 0; k < t->n; k++) {
         struct pred_table *table = &t->tables[k];
-        double sum = 0, squares = 0;
+        double *acc = x_malloc((table->item.n + 1) * sizeof *acc);
         int n = 0;
         t->fold[k] = x_malloc((table->item.n + 1) * sizeof **t->fold);
         for (size_t i = 0; i < table->item.n; i++) {
             const struct pred_item *it = &table->item.at[i];
-            t->fold[k][i] = -1;
-            if (it->use != PRED_LEARN)
-                continue;
-            t->fold[k][i] = (int)(pred_split(it->group, t->opts->seed ^ 0x5eed) * t->m->members);
-            double y = pred_logit(it->acc);
-            sum += y;
-            squares += y * y;
-            n++;
+            bool learn = it->use == PRED_LEARN;
+            double share = pred_split(it->group, t->opts->seed ^ 0x5eed);
+            t->fold[k][i] = learn ? (int)(share * t->m->members) : -1;
+            if (learn)
+                acc[n++] = it->acc;
         }
+        if (n >= FEWEST)
+            pred_curve_fit(&table->curve, acc, (size_t)n);
+        free(acc);
         if (n < FEWEST)
             return err_set(err, ST_USAGE, "%s: %d networks to learn from, %d are needed",
                            table->name, n, FEWEST);
-        table->mean = sum / n;
-        table->sd = fmax(sqrt(fmax(squares / n - table->mean * table->mean, 0)), 1e-6);
         snprintf(t->m->scale[k].name, sizeof t->m->scale[k].name, "%s", table->name);
-        t->m->scale[k].mean = (float)table->mean;
-        t->m->scale[k].sd = (float)table->sd;
+        t->m->scale[k].curve = table->curve;
         all += (size_t)n;
     }
     t->steps = t->opts->steps;
