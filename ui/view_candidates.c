@@ -23,6 +23,8 @@ enum {
     COL_RANK,
     COL_ID,
     COL_OPS,
+    COL_GAIN,
+    COL_RANGE,
     COL_FLOPS,
     COL_SHARE,
     COL_PARAMS,
@@ -35,6 +37,8 @@ static const struct list_column columns[] = {
     [COL_RANK] = {"rank", 4, .right = true},
     [COL_ID] = {"id", 6},
     [COL_OPS] = {"operators", 12, .flex = true},
+    [COL_GAIN] = {"est. acc", 9, .right = true},
+    [COL_RANGE] = {"90 %", 14, .right = true, .prio = 4},
     [COL_FLOPS] = {"+FLOPs", 9, .right = true},
     [COL_SHARE] = {"+%", 7, .right = true, .prio = 3},
     [COL_PARAMS] = {"+params", 9, .right = true},
@@ -69,6 +73,25 @@ static double now_flops(const struct candidates *v)
     return now ? (double)now->cost.flops : 0;
 }
 
+/* In per cent of accuracy; in the table's deviations and marked where the predictor knows no network
+ * like this one. */
+static void gain_text(const struct pred_delta *e, char *buf, size_t size)
+{
+    if (!e)
+        snprintf(buf, size, "unknown");
+    else if (e->in_distribution)
+        snprintf(buf, size, "%+.2f %%", 100 * e->delta);
+    else
+        snprintf(buf, size, "%+.2f s?", e->delta);
+}
+
+static void range_text(const struct pred_delta *e, char *buf, size_t size)
+{
+    double unit = e && e->in_distribution ? 100 : 1;
+    if (e)
+        snprintf(buf, size, "%+.1f..%+.1f", unit * e->low, unit * e->high);
+}
+
 static void fit_cell(void *ctx, int row, int col, char *buf, size_t size)
 {
     struct candidates *v = ctx;
@@ -84,6 +107,12 @@ static void fit_cell(void *ctx, int row, int col, char *buf, size_t size)
         break;
     case COL_OPS:
         text_ops(buf, size, c->ops);
+        break;
+    case COL_GAIN:
+        gain_text(c->estimate, buf, size);
+        break;
+    case COL_RANGE:
+        range_text(c->estimate, buf, size);
         break;
     case COL_FLOPS:
         text_delta((double)c->delta_flops, buf, size);
@@ -117,6 +146,12 @@ static bool fit_number(void *ctx, int row, int col, double *out)
     case COL_RANK:
         *out = row + 1;
         return true;
+    case COL_GAIN:
+    case COL_RANGE:
+        if (!c->estimate)
+            return false;
+        *out = col == COL_GAIN ? c->estimate->delta : c->estimate->high - c->estimate->low;
+        return true;
     case COL_FLOPS:
         *out = (double)c->delta_flops;
         return true;
@@ -143,6 +178,8 @@ static int fit_style(void *ctx, int row, int col)
     const struct session_candidate *c = at(v, row);
     if (!c || !c->result)
         return STYLE_DIM;
+    if (col == COL_GAIN && c->estimate && c->estimate->in_distribution && c->record)
+        return c->estimate->low > 0 ? STYLE_GOOD : c->estimate->high < 0 ? STYLE_BAD : STYLE_TEXT;
     double d = col == COL_PARAMS ? (double)c->delta_params : (double)c->delta_flops;
     if (col == COL_FLOPS || col == COL_SHARE || col == COL_PARAMS)
         return d < 0 ? STYLE_GOOD : d > 0 ? STYLE_BAD : STYLE_DIM;

@@ -5,6 +5,7 @@
 #include "session/model.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -44,6 +45,14 @@ void cli_json_candidate(struct json *j, const struct session_candidate *k)
     json_kstr(j, "id", k->id);
     json_kstr(j, "origin", k->origin);
     json_kstr(j, "ops", k->ops);
+    const struct pred_delta *e = k->estimate;
+    double unit = e && e->in_distribution ? 100 : 1;
+    json_knum(j, "delta_acc", e ? e->delta * unit : NAN);
+    json_knum(j, "delta_acc_low", e ? e->low * unit : NAN);
+    json_knum(j, "delta_acc_high", e ? e->high * unit : NAN);
+    json_kstr(j, "delta_unit", e ? (e->in_distribution ? "percent" : "sigma") : NULL);
+    json_kstr(j, "delta_family", e ? k->estimate_table : NULL);
+    json_kbool(j, "in_distribution", e && e->in_distribution);
     json_kint(j, "delta_flops", k->delta_flops);
     json_kint(j, "delta_flops_paper", k->delta_flops_paper);
     json_kint(j, "delta_params", k->delta_params);

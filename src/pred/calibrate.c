@@ -79,19 +79,18 @@ static void invert(double *a, int n)
     }
 }
 
-/* Mahalanobis' distance, with a covariance that is drawn to its diagonal and never flat: a direction
- * in which no network of the table differs has still a scale. */
-static void calibrate_distance(struct pred_scale *s, const float *embedding, const int *fold,
-                               size_t n)
+/* Centre and covariance of what the first member learnt from. */
+static void describe_spread(struct pred_scale *s, const float *embedding, const int *fold, size_t n,
+                            double *cov)
 {
     enum { E = PRED_EMBEDDING };
-    double mean[E] = {0}, *cov = x_calloc(E * E, sizeof *cov), total = 0;
-    size_t learnt = 0, held = 0;
-    for (size_t i = 0; i < n; i++)
+    double mean[E] = {0};
+    size_t learnt = 0;
+    for (size_t i = 0; i < n; i++) {
         for (int k = 0; fold[i] > 0 && k < E; k++)
             mean[k] += embedding[i * E + (size_t)k];
-    for (size_t i = 0; i < n; i++)
         learnt += fold[i] > 0;
+    }
     for (int k = 0; k < E; k++) {
         mean[k] /= (double)learnt;
         s->centre[k] = (float)mean[k];
@@ -100,37 +99,65 @@ static void calibrate_distance(struct pred_scale *s, const float *embedding, con
         for (int k = 0; fold[i] > 0 && k < E * E; k++)
             cov[k] += (embedding[i * E + (size_t)(k / E)] - mean[k / E]) *
                       (embedding[i * E + (size_t)(k % E)] - mean[k % E]) / (double)learnt;
-    for (int k = 0; k < E; k++)
-        total += cov[k * E + k] / E;
+}
+
+/* Mahalanobis' distance. A table's covariance is drawn half way to the mean of all tables', so that
+ * a network may differ from its family in what other families were seen to differ in (regularised
+ * discriminant analysis, Friedman 1989), and a little to a sphere, so that no direction is flat. */
+static void make_precision(struct pred_scale *s, const double *own, const double *shared)
+{
+    enum { E = PRED_EMBEDDING };
+    double *cov = x_malloc(E * E * sizeof *cov), trace = 0;
     for (int k = 0; k < E * E; k++)
-        cov[k] = k % (E + 1) == 0 ? cov[k] * 1.0 + 0.02 * total + 1e-9 : cov[k] * 0.9;
+        cov[k] = 0.5 * own[k] + 0.5 * shared[k];
+    for (int k = 0; k < E; k++)
+        trace += cov[k * (E + 1)] / E;
+    for (int k = 0; k < E; k++)
+        cov[k * (E + 1)] += 0.02 * trace + 1e-9;
     invert(cov, E);
     for (int k = 0; k < E * E; k++)
         s->precision[k] = (float)cov[k];
-    float *v = x_malloc((n + 1) * sizeof *v);
-    for (size_t i = 0; i < n; i++)
-        if (fold[i] == 0)
-            v[held++] = (float)pred_distance(s, embedding + i * E);
-    s->edge = quantile(v, held, 0.975);
-    free(v);
     free(cov);
 }
 
-void pred_calibrate(struct pred_model *m, int t, const struct pred_table *table, const int *fold)
+/* The edge is told by networks that the first member has not seen. */
+static void find_edge(struct pred_scale *s, const float *embedding, const int *fold, size_t n)
+{
+    float *v = x_malloc((n + 1) * sizeof *v);
+    size_t held = 0;
+    for (size_t i = 0; i < n; i++)
+        if (fold[i] == 0)
+            v[held++] = (float)pred_distance(s, embedding + i * PRED_EMBEDDING);
+    s->edge = quantile(v, held, 0.975);
+    free(v);
+}
+
+/* ---- all ---- */
+
+/* The networks of a fold (-1: all), and which items they are. */
+static size_t gather(const struct pred_table *t, const int *fold, int k, const struct pred_net **net,
+                     size_t *item)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < t->item.n; i++)
+        if (k < 0 || fold[i] == k) {
+            item[n] = i;
+            net[n++] = t->item.at[i].net;
+        }
+    return n;
+}
+
+/* Runs each member on what it left out, and the first one's embedding on all. */
+static void calibrate_table(struct pred_model *m, int t, const struct pred_table *table,
+                            const int *fold, float *embedding)
 {
     size_t n = table->item.n, outputs = (size_t)m->shape.outputs;
     const struct pred_net **net = x_calloc(n + 1, sizeof *net);
     float *out = x_malloc((n + 1) * outputs * sizeof *out);
-    float *embedding = x_malloc((n + 1) * PRED_EMBEDDING * sizeof *embedding);
     float *error = x_calloc(n + 1, sizeof *error);
     size_t *item = x_malloc((n + 1) * sizeof *item);
     for (int k = 0; k < m->members; k++) {
-        size_t here = 0;
-        for (size_t i = 0; i < n; i++)
-            if (fold[i] == k) {
-                item[here] = i;
-                net[here++] = table->item.at[i].net;
-            }
+        size_t here = gather(table, fold, k, net, item);
         pred_run(m->variant, &m->shape, m->w + (size_t)k * (size_t)m->shape.n, net, (int)here, out,
                  NULL);
         for (size_t i = 0; i < here; i++) {
@@ -138,14 +165,34 @@ void pred_calibrate(struct pred_model *m, int t, const struct pred_table *table,
             error[item[i]] = out[i * outputs + (size_t)t] - (float)z;
         }
     }
-    for (size_t i = 0; i < n; i++)
-        net[i] = table->item.at[i].net;
-    pred_run(m->variant, &m->shape, m->w, net, (int)n, out, embedding);
     calibrate_errors(&m->scale[t], error, fold, n);
-    calibrate_distance(&m->scale[t], embedding, fold, n);
+    gather(table, fold, -1, net, item);
+    pred_run(m->variant, &m->shape, m->w, net, (int)n, out, embedding);
     free(net);
     free(out);
-    free(embedding);
     free(error);
     free(item);
+}
+
+void pred_calibrate(struct pred_model *m, const struct pred_table *tables, int *const *fold)
+{
+    enum { E2 = PRED_EMBEDDING * PRED_EMBEDDING };
+    float **embedding = x_calloc((size_t)m->tables, sizeof *embedding);
+    double *cov = x_calloc((size_t)m->tables * E2, sizeof *cov), *shared = x_calloc(E2, sizeof *cov);
+    for (int t = 0; t < m->tables; t++) {
+        embedding[t] = x_malloc((tables[t].item.n + 1) * PRED_EMBEDDING * sizeof **embedding);
+        calibrate_table(m, t, &tables[t], fold[t], embedding[t]);
+        describe_spread(&m->scale[t], embedding[t], fold[t], tables[t].item.n,
+                        cov + (size_t)t * E2);
+        for (int k = 0; k < E2; k++)
+            shared[k] += cov[(size_t)t * E2 + (size_t)k] / m->tables;
+    }
+    for (int t = 0; t < m->tables; t++) {
+        make_precision(&m->scale[t], cov + (size_t)t * E2, shared);
+        find_edge(&m->scale[t], embedding[t], fold[t], tables[t].item.n);
+        free(embedding[t]);
+    }
+    free(embedding);
+    free(cov);
+    free(shared);
 }

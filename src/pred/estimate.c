@@ -14,6 +14,13 @@ void pred_embedding(const float *read, float *to)
     to[NET_WIDTH] = whole[2 * NET_WIDTH];
 }
 
+/* One of the cuts, and not the same one for all networks: so what is learnt about distances holds for
+ * whatever segment is selected. */
+static int embedded_cut(enum pred_variant v, const struct pred_net *net)
+{
+    return (net->n * 7 + net->m) % pred_n_cuts(v, net);
+}
+
 void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
               const struct pred_net *const *nets, int n, float *out, float *embedding)
 {
@@ -21,10 +28,8 @@ void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
     struct pred_batch b = {0};
     struct net_run r = {0};
     VEC(uint8_t) part = {0};
-    VEC(int) owner = {0};
+    VEC(int) owner = {0}, cut = {0};
     memset(out, 0, (size_t)n * (size_t)s->outputs * sizeof *out);
-    if (embedding)
-        memset(embedding, 0, (size_t)n * PRED_EMBEDDING * sizeof *embedding);
     for (int i = 0; i <= n; i++) {
         int cuts = i < n ? pred_n_cuts(v, nets[i]) : 0;
         if (b.n_samples && (i == n || b.n_samples + cuts > MOST)) {
@@ -34,25 +39,26 @@ void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
                 float share = 1 / (float)pred_n_cuts(v, nets[at]);
                 for (int c = 0; c < s->outputs; c++)
                     out[at * s->outputs + c] += share * r.out[k * s->outputs + c];
-                float e[PRED_EMBEDDING];
-                pred_embedding(r.read + (size_t)k * NET_READ, e);
-                for (int c = 0; embedding && c < PRED_EMBEDDING; c++)
-                    embedding[at * PRED_EMBEDDING + c] += share * e[c];
+                if (embedding && cut.at[k] == embedded_cut(v, nets[at]))
+                    pred_embedding(r.read + (size_t)k * NET_READ,
+                                   embedding + (size_t)at * PRED_EMBEDDING);
             }
             pred_batch_clear(&b);
-            owner.n = 0;
+            owner.n = cut.n = 0;
         }
         for (int c = 0; c < cuts; c++) {
             vec_reserve(&part, (size_t)nets[i]->n + 1);
             pred_cut(v, nets[i], c, part.at);
             pred_batch_add(&b, nets[i], part.at, KEEP_ALL);
             vec_push(&owner, i);
+            vec_push(&cut, c);
         }
     }
     pred_batch_done(&b);
     net_run_done(&r);
     vec_done(&part);
     vec_done(&owner);
+    vec_done(&cut);
 }
 
 double pred_head(const struct pred_model *m, int member, float *read, int table)
@@ -73,7 +79,7 @@ struct share {
     struct pred_estimate *out;
 };
 
-static int nearest(const struct pred_model *m, const float *embedding)
+int pred_nearest(const struct pred_model *m, const float *embedding)
 {
     int best = 0;
     double least = INFINITY;
@@ -115,7 +121,7 @@ static void *estimate_share(void *arg)
     }
     for (size_t i = 0; i < n; i++) {
         const float *e = embedding + i * PRED_EMBEDDING;
-        int t = j->table >= 0 ? j->table : nearest(m, e);
+        int t = j->table >= 0 ? j->table : pred_nearest(m, e);
         estimate_from(m, t, sum[i * outputs + (size_t)t], e, &j->out[i]);
     }
     free(out);

@@ -29,8 +29,8 @@ enum { PRED_CUTS = 8 };
 int pred_n_cuts(enum pred_variant v, const struct pred_net *net);
 void pred_cut(enum pred_variant v, const struct pred_net *net, int i, uint8_t *part);
 
-/* For each network the mean over its cuts of all outputs (n x outputs) and of the embedding (n x
- * PRED_EMBEDDING; may be NULL), by one set of weights. */
+/* For each network the mean over its cuts of all outputs (n x outputs), and the embedding of one of
+ * the cuts (n x PRED_EMBEDDING; may be NULL), by one set of weights. */
 void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
               const struct pred_net *const *nets, int n, float *out, float *embedding);
 
@@ -39,9 +39,11 @@ void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
 double pred_head(const struct pred_model *m, int member, float *read, int table);
 void pred_embedding(const float *read, float *to);
 
-/* Fills in scale[t].error, shift, edge, centre and precision. fold[i] of item i is the member that
+/* Fills in what scales say but for name and curve. fold[t][i] of item i of table t is the member that
  * did not learn from it, -1 where all did not. */
-void pred_calibrate(struct pred_model *m, int t, const struct pred_table *table, const int *fold);
+void pred_calibrate(struct pred_model *m, const struct pred_table *tables, int *const *fold);
+/* The table whose networks are nearest, each in terms of its edge. */
+int pred_nearest(const struct pred_model *m, const float *embedding);
 double pred_distance(const struct pred_scale *s, const float *embedding);
 
 /* n > 0. */

@@ -13,9 +13,11 @@
 #ifndef PRED_PRED_H
 #define PRED_PRED_H
 
+#include "base/vec.h"
 #include "bpe/bpe.h"
 
-/* A network as the predictor sees it. The graph need not outlive it. O((V + E) log E). */
+/* A network as the predictor sees it, cut as the segmentation says (NULL: one segment). The graph need
+ * not outlive it. O((V + E) log E). */
 struct pred_net;
 struct pred_net *pred_net_new(const struct graph *g, const struct bpe_segmentation *s);
 void pred_net_free(struct pred_net *net); /* NULL is fine */
@@ -125,19 +127,30 @@ struct pred_score {
 void pred_evaluate(const struct pred_model *m, int table, const struct pred_table *t, int threads,
                    struct pred_score *out);
 
-/* What a replacement does. The source network is encoded once. */
+/* What a replacement does. The source network is encoded once; of the network after only those parts
+ * are that differ. A source is immutable, refcounted, and may be shared by threads; the model stays
+ * borrowed. */
 struct pred_source;
-/* `segment`: ids of the nodes that are to be replaced. The model, network and table stay borrowed. */
-struct pred_source *pred_source_new(const struct pred_model *m, const struct pred_net *net,
-                                    const int32_t *segment, int n, int table);
-void pred_source_free(struct pred_source *s);
+/* `segment`: the nodes of `g` that are to be replaced; `order`, a segmentation's, of all nodes says
+ * what lies before and behind them. `table` -1: the nearest one. */
+struct pred_source *pred_source_new(const struct pred_model *m, const struct graph *g,
+                                    const int32_t *order, const int32_t *segment, int n, int table);
+struct pred_source *pred_source_ref(struct pred_source *s);
+void pred_source_unref(struct pred_source *s); /* NULL is fine */
+const char *pred_source_name(const struct pred_source *s); /* of the table; the model's */
 struct pred_delta {
-    bool in_distribution; /* before and after */
+    bool in_distribution;    /* before and after */
     double delta, low, high; /* of the accuracy, 0 .. 1; in sigma when out of distribution */
 };
-/* The network after: every node that the source does not have, or has in its segment, is of the
- * segment. Only parts that changed are encoded. Thread-safe. */
-void pred_replacement(const struct pred_source *s, const struct pred_net *after,
+/* `after` is a later version of the source's graph: every node of it that the source does not have,
+ * or has in its segment, is of the segment. */
+void pred_replacement(const struct pred_source *s, const struct graph *after,
                       struct pred_delta *out);
+
+/* How much each node of `after` moves the estimate of it: the estimate less that without what is known
+ * of the node's group (occlusion: Zeiler and Fergus 2014), in sigma. `weight` has graph_n_slots
+ * numbers; nodes that say nothing get 0. O(nodes x network). ST_CANCELLED. */
+enum status pred_why(const struct pred_source *s, const struct graph *after, const int *cancel,
+                     float *weight, struct err *err);
 
 #endif

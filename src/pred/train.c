@@ -319,8 +319,8 @@ enum status pred_train(struct pred_model **out, struct pred_table *tables, int n
         train_members(&t);
     if (st == ST_OK && atomic_load(&t.cancelled))
         st = err_set(err, ST_CANCELLED, "training was interrupted");
-    for (int k = 0; st == ST_OK && k < n; k++)
-        pred_calibrate(t.m, k, &tables[k], t.fold[k]);
+    if (st == ST_OK)
+        pred_calibrate(t.m, tables, t.fold);
     for (int k = 0; k < n; k++)
         free(t.fold[k]);
     free(t.fold);

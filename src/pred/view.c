@@ -156,30 +156,34 @@ static void connect(struct pred_net *net, const struct graph *g, const int32_t *
     vec_done(&pair);
 }
 
+static void take_node(struct pred_net *net, const struct graph *g, int32_t id, int32_t *at)
+{
+    at[id] = net->n;
+    net->segment[net->n] = net->n_segments;
+    net->node[net->n] = describe(g, id);
+    if (net->node[net->n].kind == KIND_INPUT && net->node[net->n].hout > net->side)
+        net->side = net->node[net->n].hout;
+    net->n++;
+}
+
 struct pred_net *pred_net_new(const struct graph *g, const struct bpe_segmentation *s)
 {
     struct pred_net *net = x_calloc(1, sizeof *net);
+    size_t nodes = (size_t)graph_n_nodes(g) + 1;
+    const int32_t *order = s ? s->order : graph_topo(g);
     int32_t *at = x_malloc((size_t)graph_n_slots(g) * sizeof *at + 1);
-    bool *live = find_live(g, s->order, s->n_nodes);
-    net->node = x_calloc((size_t)s->n_nodes + 1, sizeof *net->node);
-    net->segment = x_calloc((size_t)s->n_nodes + 1, sizeof *net->segment);
+    bool *live = find_live(g, order, graph_n_nodes(g));
+    net->node = x_calloc(nodes, sizeof *net->node);
+    net->segment = x_calloc(nodes, sizeof *net->segment);
     for (int i = 0; i < graph_n_slots(g); i++)
         at[i] = -1;
-    for (int k = 0; k < s->n_segments; k++) {
-        bool any = false;
-        for (int i = s->segment[k].start; i < s->segment[k].start + s->segment[k].len; i++) {
-            int32_t id = s->order[i];
-            if (!live[id])
-                continue;
-            any = true;
-            at[id] = net->n;
-            net->segment[net->n] = net->n_segments;
-            net->node[net->n] = describe(g, id);
-            if (net->node[net->n].kind == KIND_INPUT && net->node[net->n].hout > net->side)
-                net->side = net->node[net->n].hout;
-            net->n++;
-        }
-        net->n_segments += any;
+    for (int k = 0; k < (s ? s->n_segments : 1); k++) {
+        int start = s ? s->segment[k].start : 0, before = net->n;
+        int end = start + (s ? s->segment[k].len : graph_n_nodes(g));
+        for (int i = start; i < end; i++)
+            if (live[order[i]])
+                take_node(net, g, order[i], at);
+        net->n_segments += net->n > before;
     }
     connect(net, g, at);
     free(at);

@@ -5,6 +5,7 @@
 #include "session/session_priv.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* For each record to be tried the database is asked for so many, in place of those that give a
@@ -51,6 +52,10 @@ struct entry *entry_new(struct job *j)
         p->delta_flops = j->cand.after.flops - j->cand.before.flops;
         p->delta_flops_paper = j->cand.after.flops_paper - j->cand.before.flops_paper;
         p->delta_params = j->cand.after.params - j->cand.before.params;
+        if (j->source) {
+            p->estimate = &j->delta;
+            p->estimate_table = pred_source_name(j->source);
+        }
     }
     return e;
 }
@@ -70,9 +75,16 @@ static int by_record(const void *a, const void *b)
     return (x->pub.record > y->pub.record) - (x->pub.record < y->pub.record);
 }
 
+static double gain(const struct entry *e)
+{
+    return e->pub.estimate && e->pub.estimate->in_distribution ? e->pub.estimate->delta : -INFINITY;
+}
+
 static int by_rank(const void *a, const void *b)
 {
     const struct entry *x = *(struct entry *const *)a, *y = *(struct entry *const *)b;
+    if (gain(x) < gain(y) || gain(x) > gain(y))
+        return gain(x) > gain(y) ? -1 : 1;
     int64_t dx = x->pub.delta_flops_paper, dy = y->pub.delta_flops_paper;
     return dx != dy ? (dx > dy) - (dx < dy) : by_record(a, b);
 }
@@ -130,6 +142,7 @@ void candidates_drop(struct session *s)
     s->n_ids = s->next_id = 0;
     s->asking = (struct err){0};
     s->unranked = s->querying = false;
+    scoring_drop(s);
     s->selected = -1;
     s->done = s->total = 0;
 }
@@ -166,6 +179,7 @@ static enum status submit_candidate(struct session *s, int k, int64_t record, st
     struct job *j;
     TRY(candidate_job(s, JOB_CANDIDATE, k, record, &j, err));
     j->tag = TAG_SELECT;
+    scoring_give(s, k, j);
     pool_submit(s->pool, j);
     return ST_OK;
 }
@@ -189,10 +203,11 @@ enum status session_select(struct session *s, int k, struct err *err)
     TRY(candidate_job(s, JOB_QUERY, k, 0, &q, err));
     q->tag = TAG_SELECT;
     q->limit = s->opts.tries > INT_MAX / SPARE ? INT_MAX : s->opts.tries * SPARE;
+    scoring_lend(s, q);
     s->querying = true;
     s->total = 1;
     pool_submit(s->pool, q);
-    return submit_candidate(s, k, 0, err);
+    return ST_OK;
 }
 
 /* Tries as many records as are still lacking: one that gives a network that is there already does
@@ -209,6 +224,8 @@ static void submit_wave(struct session *s)
 static void take_query(struct session *s, struct job *j, unsigned *changed)
 {
     s->querying = false;
+    scoring_take(s, j);
+    submit_candidate(s, s->selected, 0, NULL); /* self, which is of no database */
     if (j->status != ST_OK) {
         char buf[512];
         s->asking = j->err;

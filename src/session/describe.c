@@ -13,6 +13,28 @@ const char *describe_delta(int64_t v, char *buf, size_t size)
     return buf;
 }
 
+const char *describe_gain(const struct pred_delta *e, char *buf, size_t size)
+{
+    if (!e)
+        snprintf(buf, size, "%s", "");
+    else if (e->in_distribution)
+        snprintf(buf, size, "%+.2f %%", 100 * e->delta);
+    else
+        snprintf(buf, size, "%+.2f sigma ?", e->delta);
+    return buf;
+}
+
+const char *describe_gain_interval(const struct pred_delta *e, char *buf, size_t size)
+{
+    if (!e)
+        snprintf(buf, size, "%s", "");
+    else if (e->in_distribution)
+        snprintf(buf, size, "%+.2f (%+.2f..%+.2f) %%", 100 * e->delta, 100 * e->low, 100 * e->high);
+    else
+        snprintf(buf, size, "%+.2f (%+.2f..%+.2f) sigma ?", e->delta, e->low, e->high);
+    return buf;
+}
+
 static void add_ports(const char *what, const struct graph *g, const int32_t *ids, int n,
                       struct str *out)
 {
@@ -91,7 +113,7 @@ static const char *repair_way(const struct candidate *c, char *buf, size_t size)
 void describe_candidates(struct session *s, int top, struct str *out)
 {
     int done, total, n = session_n_candidates(s);
-    char f[32], p[32], way[32];
+    char f[32], p[32], way[32], gain[64];
     session_progress(s, &done, &total);
     str_addf(out, "segment %d: %d candidates, %d refused", session_selected(s), n,
              session_n_refused(s));
@@ -99,14 +121,25 @@ void describe_candidates(struct session *s, int top, struct str *out)
         str_addf(out, ", +%d that give the same network", session_n_same(s));
     if (done != total)
         str_add(out, ", still looking");
-    str_add(out, "\nrank id        flops      params     repair      operators\n");
+    const struct session_candidate *first = n ? session_candidate(s, 0) : NULL;
+    bool estimated = first && first->estimate;
+    str_addf(out, "\nrank id        %sflops      params     repair      operators\n",
+             estimated ? "est. accuracy (90 %)         " : "");
     for (int i = 0; i < n && i < top; i++) {
         const struct session_candidate *c = session_candidate(s, i);
-        str_addf(out, "%4d %-9s %-10s %-10s %-11s %s\n", i + 1, c->id,
+        str_addf(out, "%4d %-9s ", i + 1, c->id);
+        if (estimated)
+            str_addf(out, "%-28s ", describe_gain_interval(c->estimate, gain, sizeof gain));
+        str_addf(out, "%-10s %-10s %-11s %s\n",
                  describe_delta(c->delta_flops, f, sizeof f),
                  describe_delta(c->delta_params, p, sizeof p),
                  repair_way(c->result, way, sizeof way), c->ops);
     }
+    if (estimated)
+        str_addf(out, "estimates: a predictor's, as for networks of %s%s\n", first->estimate_table,
+                 first->estimate->in_distribution
+                     ? ""
+                     : "; it knows no network like this one (?), so they do not rank");
 }
 
 /* What the repair changed outside the segment, and put at its ports. */

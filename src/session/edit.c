@@ -68,6 +68,7 @@ enum status edit_compute(struct session *s, int k, const char *id, const char *c
     struct job *j;
     TRY(new_job(s, k, id, word, n_word, how, patience, &j, err));
     j->extra_cancel = s->opts.interrupt;
+    scoring_give(s, k, j);
     job_run(j, &s->db, s->layers.path);
     enum status st = j->status;
     if (session_interrupted(s))

@@ -39,6 +39,8 @@ void job_free(struct job *j)
     graph_unref(j->fragment);
     region_done(&j->region);
     wants_done(&j->wants);
+    free(j->order);
+    pred_source_unref(j->source);
     free(j->keep);
     free(j->path);
     free(j->segment_of);
@@ -95,6 +97,8 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
 {
     switch (j->kind) {
     case JOB_QUERY:
+        if (j->pred)
+            j->source = pred_source_new(j->pred, j->graph, j->order, j->region.ids, j->region.n, -1);
         TRY(layers_open(db, path, j->generation, &j->err));
         j->trouble = db->trouble;
         return query(j, db->db);

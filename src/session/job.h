@@ -12,6 +12,7 @@
 
 #include "dot/dot.h"
 #include "mutate/mutate.h"
+#include "pred/pred.h"
 #include "session/layers.h"
 #include "session/session.h"
 #include "session/training.h"
@@ -35,6 +36,9 @@ struct job {
     double patience; /* REPAIR: seconds that it may take; 0: as usual */
     uint64_t seed;
     int limit;                 /* QUERY */
+    const struct pred_model *pred; /* QUERY: lent by the session; NULL: no estimates */
+    int32_t *order;                /* QUERY: the segmentation's */
+    struct pred_source *source;    /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
     bool *keep;                /* LAYOUT: per slot, or NULL */
     int slot;                  /* LAYOUT */
     uint64_t key;              /* LAYOUT */
@@ -57,6 +61,7 @@ struct job {
     bool known;   /* KEEP: it was in a database already */
     struct candidate cand;
     uint64_t hash;                 /* of cand.graph */
+    struct pred_delta delta;       /* with `source` and cand.graph */
     struct mend_conflict conflict; /* REPAIR that is infeasible */
     bool has_conflict;
     struct dot_layout layout;

@@ -141,8 +141,11 @@ enum status mutation_run(struct job *j, struct layers_db *db, char *const path[S
         snprintf(j->cand.reason, sizeof j->cand.reason, "the repair took too long");
     if (j->kind == JOB_REPAIR && j->cand.status == MEND_INFEASIBLE && !j->cand.graph)
         TRY(explain(j, &opts.mend));
-    if (j->cand.graph && !above_limits(j, &j->cand.after, "the result"))
+    if (j->cand.graph && !above_limits(j, &j->cand.after, "the result")) {
         j->hash = graph_hash(j->cand.graph);
+        if (j->source)
+            pred_replacement(j->source, j->cand.graph, &j->delta);
+    }
     return ST_OK;
 }
 

@@ -35,6 +35,7 @@ static enum status repair(struct session *s, struct err *err)
     j->tag = TAG_PREVIEW;
     j->urgent = true;
     j->fragment = graph_ref(s->base->pub.fragment);
+    scoring_give(s, s->selected, j);
     j->how = s->base->job->how;
     wants_copy(&j->wants, &s->wants);
     s->repairing = true;

@@ -28,6 +28,8 @@ struct session *session_new(const struct session_opts *opts)
     s->opts = *opts;
     s->vocab_path = vocab_of(opts->vocab_path);
     layers_init(&s->layers, opts->segdb_path);
+    s->predictor_path = dup_or_null(opts->predictor_path);
+    s->opts.predictor_path = s->predictor_path;
     s->input_shape = dup_or_null(opts->input_shape);
     s->journal_file = dup_or_null(opts->journal_path);
     s->opts.vocab_path = s->vocab_path;
@@ -76,6 +78,8 @@ void session_free(struct session *s)
     layers_done(&s->layers);
     if (s->vocab)
         bpe_vocab_free(s->vocab);
+    pred_model_free(s->pred);
+    free(s->predictor_path);
     for (size_t i = 0; i < s->notice.n; i++)
         free(s->notice.at[i].text);
     vec_done(&s->notice);

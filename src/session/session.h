@@ -19,6 +19,7 @@
 #include "cost/cost.h"
 #include "dot/dot.h"
 #include "mutate/mutate.h"
+#include "pred/pred.h"
 #include "segdb/segdb.h"
 #include <time.h>
 
@@ -37,6 +38,7 @@ struct session_opts {
     const char *vocab_path;  /* NULL or "canonical": the shipped segments/vocab.json; "reference":
                                 segments/reference.json; else a file */
     const char *segdb_path;  /* NULL: the shipped segments/segments.db; the user's is over it */
+    const char *predictor_path; /* NULL: the shipped segments/predictor.bin, if there is one */
     const char *input_shape; /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
     enum session_journal journal;
     const char *journal_path;
@@ -148,8 +150,14 @@ struct session_candidate {
     const struct mend_conflict *conflict; /* of a refused preview; NULL: not known, or none */
     uint64_t hash;                        /* graph_hash of the child */
     int64_t delta_flops, delta_flops_paper, delta_params; /* of the whole network */
+    /* What it is estimated to do to the accuracy, on the scale of this table of labels; NULL: there
+     * is no estimate. */
+    const struct pred_delta *estimate;
+    const char *estimate_table;
 };
-/* Accepted ones by rank (0 is best): smallest delta_flops_paper first, ties by record. Rejected by
+/* Accepted ones by rank (0 is best): largest estimated gain of accuracy first, where the network is
+ * of a distribution that the predictor knows; those it cannot judge behind them, smallest
+ * delta_flops_paper first; ties by record. Rejected by
  * the user (session_reject) are left out; of those that give equal networks the first stays, and
  * of those that give the current network only self. Until the next poll. */
 int session_n_candidates(const struct session *s);

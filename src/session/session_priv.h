@@ -70,6 +70,10 @@ struct session {
     VEC(struct version *) version;
     int cursor;
     struct bpe_vocab *vocab;
+    char *predictor_path;
+    struct pred_model *pred; /* NULL: none, or not looked for yet */
+    bool pred_sought;
+    struct pred_source *source; /* of the selected segment in the current version, or NULL */
     struct layers layers;
     struct layers_db db; /* of this thread */
     struct pool *pool;
@@ -116,6 +120,17 @@ void session_note_trouble(struct session *s, const struct err *trouble);
 void session_note(struct session *s, bool good, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 bool session_interrupted(const struct session *s);
+
+/* scoring.c: the predictor and what it knows of the selected segment. */
+/* The model, loaded when first asked for; NULL: there is none (a notice says when it is damaged). */
+const struct pred_model *scoring_model(struct session *s);
+/* What a QUERY job needs to make the source. */
+void scoring_lend(struct session *s, struct job *query);
+/* Takes the source that a QUERY job made. */
+void scoring_take(struct session *s, struct job *query);
+/* Gives a mutation a source: that of the selected segment, else one made at once. */
+void scoring_give(struct session *s, int k, struct job *j);
+void scoring_drop(struct session *s);
 
 /* version.c */
 /* A version, segmented, not yet in the tree. Takes a reference of g. */
