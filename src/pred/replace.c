@@ -161,6 +161,7 @@ void pred_replacement(const struct pred_source *s, const struct graph *after,
     const float *read[PARTS];
     double z[PRED_MAX_MEMBERS], before = 0, shift = 0;
     float embedding[PRED_EMBEDDING];
+    bool changed = false;
     struct pred_net *net = pred_net_new(after, NULL);
     uint8_t *part = parts_of(s, net);
     for (int p = 0; p < PARTS; p++) {
@@ -171,6 +172,7 @@ void pred_replacement(const struct pred_source *s, const struct graph *after,
         } else {
             encode(s->m, net, part, (enum pred_part)p, &fresh[p]);
             read[p] = fresh[p].read;
+            changed = true;
         }
         pred_batch_done(&b);
     }
@@ -180,7 +182,9 @@ void pred_replacement(const struct pred_source *s, const struct graph *after,
         shift += (z[k] - s->z[k]) / s->m->members;
     }
     out->in_distribution = s->in_distribution && is_known(s->m, s->table, embedding);
-    scale_delta(s, before, shift, out);
+    out->delta = out->low = out->high = 0; /* of a replacement by the same, for certain */
+    if (changed)
+        scale_delta(s, before, shift, out);
     for (int p = 0; p < PARTS; p++)
         encoded_done(&fresh[p]);
     free(part);

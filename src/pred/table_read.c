@@ -92,7 +92,11 @@ static enum status build_one(struct pred_item *it, const struct bpe_vocab *v, st
 {
     struct graph *g;
     struct bpe_segmentation s;
-    TRY(family_build(it->spec, 0, &g, err));
+    struct err why = {0};
+    if (family_build(it->spec, 0, &g, &why) != ST_OK) {
+        char text[512];
+        return err_set(err, ST_USAGE, "%s", err_text(&why, text, sizeof text));
+    }
     enum status st = bpe_segment_graph(v, g, &s, err);
     if (st == ST_OK) {
         it->net = pred_net_new(g, &s);
