@@ -211,18 +211,20 @@ void ui_compare(struct ui *ui, const struct graph *a, const char *a_title, const
     ui_push(ui, VIEW_COMPARE);
 }
 
-void ui_compare_preview(struct ui *ui)
+void ui_compare_preview(struct ui *ui, bool why)
 {
     const struct session_candidate *c = session_previewed(ui->session);
     if (!c || !c->result || !c->result->graph) {
-        const char *why = repair_refusal(c);
-        ui_say(ui, "%s", *why ? why : "there is no result to compare with");
+        const char *refusal = repair_refusal(c);
+        ui_say(ui, "%s", *refusal ? refusal : "there is no result to compare with");
         return;
     }
     char a[64], b[64];
     snprintf(a, sizeof a, "version %d", session_cursor(ui->session));
     snprintf(b, sizeof b, "with %s", c->id);
     ui_compare(ui, session_graph(ui->session), a, c->result->graph, b, true);
+    if (why)
+        command_action(ui, ACTION_WHY, "");
 }
 
 const struct ui_pair *ui_pair(const struct ui *ui)

@@ -86,7 +86,8 @@ const char *ui_text(const struct ui *ui);
 void ui_compare(struct ui *ui, const struct graph *a, const char *a_title, const struct graph *b,
                 const char *b_title, bool candidate);
 /* Compares the current version with the preview. */
-void ui_compare_preview(struct ui *ui);
+/* `why`: with what moves its estimate. */
+void ui_compare_preview(struct ui *ui, bool why);
 const struct ui_pair *ui_pair(const struct ui *ui);
 
 #endif

@@ -447,8 +447,9 @@ static bool candidates_action(struct ui *ui, void *self, enum action a, const ch
             ui_push(ui, VIEW_REPAIR);
         return true;
     case ACTION_COMPARE:
+    case ACTION_WHY:
         if (!is_refused(v) && preview(v))
-            ui_compare_preview(ui);
+            ui_compare_preview(ui, a == ACTION_WHY);
         return true;
     case ACTION_APPLY:
         if (!is_refused(v) && preview(v))

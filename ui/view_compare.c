@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "ui/around.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,8 @@ struct compare {
     struct ui *ui;
     struct side side[2];
     struct graph_diff diff;
-    bool whole;
+    bool whole, why;
+    double most; /* the largest weight that a node has, for `why` */
     int only;    /* 0: both, 1: before, 2: after */
     bool differ; /* anything at all */
     bool equal;  /* isomorphic, whatever nodes were exchanged */
@@ -102,6 +104,27 @@ static enum status compare_open(struct ui *ui, void *self, struct err *err)
 
 /* ---- drawing ---- */
 
+/* How much a node moves the estimate, 0 to 9 of the most that one does on either side. */
+static int weight_of(const struct side *s, int32_t id, bool *raises)
+{
+    const struct compare *v = s->owner;
+    const struct session_reasons *r = v->why ? session_reasons(ui_session(v->ui)) : NULL;
+    int k = s == &v->side[1];
+    if (!r || id < 0 || id >= r->n[k] || v->most <= 0)
+        return 0;
+    *raises = r->weight[k][id] > 0;
+    return (int)(9 * fabs((double)r->weight[k][id]) / v->most + 0.5);
+}
+
+static void find_most(struct compare *v)
+{
+    const struct session_reasons *r = v->why ? session_reasons(ui_session(v->ui)) : NULL;
+    v->most = 0;
+    for (int i = 0; r && i < 2; i++)
+        for (int n = 0; n < r->n[i]; n++)
+            v->most = fmax(v->most, fabs((double)r->weight[i][n]));
+}
+
 static char mark_of(const struct side *s, int32_t id)
 {
     return id >= 0 && id < s->n_mark ? s->mark[id] : 0;
@@ -110,14 +133,24 @@ static char mark_of(const struct side *s, int32_t id)
 static int box_style(void *ctx, int32_t id)
 {
     const struct side *s = ctx;
+    bool raises;
     if (id == s->owner->found)
         return STYLE_FOCUS;
+    if (s->owner->why) {
+        int weight = weight_of(s, id, &raises);
+        return weight == 0 ? STYLE_DIM : raises ? STYLE_GOOD : STYLE_BAD;
+    }
     char m = mark_of(s, id);
     return m == '+' ? STYLE_GOOD : m == '-' ? STYLE_BAD : m == '~' ? STYLE_WARN : STYLE_TEXT;
 }
 
 static char box_mark(void *ctx, int32_t id)
 {
+    const struct side *s = ctx;
+    bool raises;
+    int weight = s->owner->why ? weight_of(s, id, &raises) : 0;
+    if (weight)
+        return (char)('0' + weight);
     return mark_of(ctx, id);
 }
 
@@ -178,6 +211,14 @@ static void draw_legend(const struct compare *v, int y, int x, int w)
     char line[80];
     const struct graph_diff *d = &v->diff;
     int end = x + w;
+    if (v->why) {
+        x += screen_add(y, x, end - x, STYLE_GOOD, "1-9 raises") + 2;
+        x += screen_add(y, x, end - x, STYLE_BAD, "1-9 lowers the estimate") + 2;
+        screen_add(y, x, end - x, STYLE_DIM,
+                   session_reasons(ui_session(v->ui)) ? "9: the most that a layer does"
+                                                      : "asking the predictor ...");
+        return;
+    }
     snprintf(line, sizeof line, "- %d removed", d->n_removed);
     x += screen_add(y, x, end - x, STYLE_BAD, line) + 2;
     snprintf(line, sizeof line, "+ %d added", d->n_added);
@@ -194,6 +235,7 @@ static void compare_draw(struct ui *ui, void *self, struct rect r)
 {
     struct compare *v = self;
     (void)ui;
+    find_most(v);
     int low = r.h >= METRICS + 8 ? METRICS : 0;
     struct rect top = {r.y + 1, r.x, r.h - 1 - low, r.w};
     draw_legend(v, r.y, r.x + 1, r.w - 1);
@@ -291,6 +333,17 @@ static bool reject(struct compare *v)
     return true;
 }
 
+static void why(struct compare *v)
+{
+    struct err err = {0};
+    if (!v->why && !ui_pair(v->ui)->candidate)
+        ui_say(v->ui, "these are versions of the history; estimates are of a candidate");
+    else if (!v->why && session_why(ui_session(v->ui), &err) != ST_OK)
+        ui_fail(v->ui, &err);
+    else
+        v->why = !v->why;
+}
+
 static bool compare_action(struct ui *ui, void *self, enum action a, const char *arg)
 {
     struct compare *v = self;
@@ -306,6 +359,9 @@ static bool compare_action(struct ui *ui, void *self, enum action a, const char 
         return true;
     case ACTION_REJECT:
         return reject(v);
+    case ACTION_WHY:
+        why(v);
+        return true;
     case ACTION_TOGGLE:
         v->only = (v->only + 1) % 3;
         v->side[0].canvas.centre = v->side[1].canvas.centre = true;

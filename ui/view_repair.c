@@ -439,7 +439,8 @@ static bool repair_action(struct ui *ui, void *self, enum action a, const char *
     switch (a) {
     case ACTION_ENTER:
     case ACTION_COMPARE:
-        ui_compare_preview(ui);
+    case ACTION_WHY:
+        ui_compare_preview(ui, a == ACTION_WHY);
         return true;
     case ACTION_APPLY:
         ui_apply(ui);

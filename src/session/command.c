@@ -171,6 +171,21 @@ static enum status cmd_EXPLAIN(const struct call *c, struct err *err)
     return ST_OK;
 }
 
+static enum status cmd_WHY(const struct call *c, struct err *err)
+{
+    int rank;
+    TRY(session_need_model(c->s, err));
+    if (c->n) {
+        TRY(rank_arg(c, c->word[0], &rank, err));
+        TRY(session_preview(c->s, rank, err));
+    }
+    TRY(session_why(c->s, err));
+    TRY(settle(c, err));
+    if (session_reasons(c->s))
+        describe_reasons(c->s, c->out);
+    return ST_OK;
+}
+
 /* The node of the shown candidate that the first argument names. */
 static enum status node_arg(const struct call *c, int32_t *node, struct err *err)
 {

@@ -1,7 +1,9 @@
 #include "session/describe.h"
 
+#include "base/mem.h"
 #include "session/settings.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -162,6 +164,47 @@ static void add_outside(const struct graph *before, const struct candidate *c, s
         str_addf(out, "  adapter %s at %s %d: %s\n", adapter_kind_name(a->kind),
                  a->at_input ? "input" : "output", a->port + 1,
                  node_label(graph_node(c->graph, a->node)));
+    }
+}
+
+/* Ids by the size of their weight. */
+struct weighed {
+    float weight;
+    int32_t id;
+};
+
+static int heaviest_first(const void *x, const void *y)
+{
+    const struct weighed *a = x, *b = y;
+    if (fabsf(a->weight) > fabsf(b->weight) || fabsf(a->weight) < fabsf(b->weight))
+        return fabsf(a->weight) > fabsf(b->weight) ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+void describe_reasons(const struct session *s, struct str *out)
+{
+    enum { MOST = 10 };
+    const struct session_reasons *r = session_reasons(s);
+    const struct session_candidate *c = session_previewed(s);
+    const struct graph *g[2] = {session_graph(s), c->result->graph};
+    static const char *const title[] = {"now", "with"};
+    str_add(out, "what moves the estimate most (sigma; + raises it; judged by leaving the layer of "
+                 "the node out)\n");
+    for (int k = 0; k < 2; k++) {
+        struct weighed *w = x_malloc(((size_t)r->n[k] + 1) * sizeof *w);
+        int n = 0;
+        for (int i = 0; i < r->n[k]; i++)
+            if (graph_node(g[k], i) && op_info(graph_node(g[k], i)->op)->weighted)
+                w[n++] = (struct weighed){r->weight[k][i], i};
+        qsort(w, (size_t)n, sizeof *w, heaviest_first);
+        str_addf(out, "%s%s%s:\n", title[k], k ? " " : "", k ? c->id : "");
+        for (int i = 0; i < n && i < MOST; i++) {
+            const struct node *v = graph_node(g[k], w[i].id);
+            bool fresh = k && (w[i].id >= graph_n_slots(g[0]) || graph_node(g[0], w[i].id) != v);
+            str_addf(out, "  %+8.3f  %s %s%s\n", (double)w[i].weight, node_op_type(v),
+                     node_label(v), fresh ? "  (new)" : "");
+        }
+        free(w);
     }
 }
 

@@ -14,6 +14,8 @@ void describe_settings(const struct session_repair *r, struct str *out);
 /* The node of a change of its plan, which may be an adapter; NULL: none. */
 const struct node *describe_node(const struct session_candidate *c, int32_t id);
 /* Why a candidate was refused, with the nodes of the conflict. */
+/* The nodes that move the estimates most, of the current network and of the shown candidate's. */
+void describe_reasons(const struct session *s, struct str *out);
 void describe_refusal(const struct session_candidate *c, struct str *out);
 void describe_history(struct session *s, struct str *out);
 void describe_diff(const struct graph *a, const struct graph *b, const struct graph_diff *d,

@@ -4,6 +4,7 @@
 #include "base/vec.h"
 #include "session/model.h"
 #include "session/mutation.h"
+#include "session/scoring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +40,9 @@ void job_free(struct job *j)
     graph_unref(j->fragment);
     region_done(&j->region);
     wants_done(&j->wants);
+    graph_unref(j->after);
+    free(j->weight[0]);
+    free(j->weight[1]);
     free(j->order);
     pred_source_unref(j->source);
     free(j->keep);
@@ -115,6 +119,8 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
     case JOB_KEEP:
         return layers_keep(db, path, j->generation, j->graph, &j->region, j->origin, &j->kept,
                            &j->known, &j->err);
+    case JOB_WHY:
+        return scoring_why(j);
     case JOB_FIT:
         return training_run(j->training, &j->cancel, j->wake, &j->err);
     }

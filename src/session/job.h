@@ -18,7 +18,8 @@
 #include "session/training.h"
 #include "session/wants.h"
 
-enum job_kind { JOB_QUERY, JOB_CANDIDATE, JOB_REPAIR, JOB_LAYOUT, JOB_WRITE, JOB_KEEP, JOB_FIT };
+enum job_kind { JOB_QUERY, JOB_CANDIDATE, JOB_REPAIR, JOB_LAYOUT, JOB_WRITE, JOB_KEEP, JOB_FIT,
+                JOB_WHY };
 
 struct job {
     enum job_kind kind;
@@ -46,6 +47,8 @@ struct job {
     int *segment_of;           /* WRITE, or NULL */
     int segment;               /* KEEP: what the user calls the region */
     char *origin;              /* KEEP */
+    struct graph *after;       /* WHY: a reference; `graph` is the source's */
+    float *weight[2];          /* WHY, result: per slot of `graph`, of `after` */
     struct training *training; /* FIT: a reference, with the results */
     int wake;                  /* FIT: where a byte tells of progress */
 

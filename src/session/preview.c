@@ -7,6 +7,7 @@
 void preview_drop(struct session *s)
 {
     pool_cancel(s->pool, TAG_PREVIEW);
+    why_drop(s);
     entry_free(s->pinned);
     s->pinned = NULL;
     s->base = NULL;
@@ -24,6 +25,7 @@ static bool is_base(const struct session *s)
 static enum status repair(struct session *s, struct err *err)
 {
     pool_cancel(s->pool, TAG_PREVIEW);
+    why_drop(s);
     s->repairing = false;
     if (is_base(s)) {
         entry_free(s->pinned);

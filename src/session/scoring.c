@@ -1,5 +1,6 @@
 /* The predictor of a session. Its model is loaded when a segment is first selected. The source of the
  * selected segment is made by the worker that asks the database, before any candidate is tried. */
+#include "session/scoring.h"
 #include "session/session_priv.h"
 
 #include "base/file.h"
@@ -53,4 +54,61 @@ void scoring_drop(struct session *s)
 {
     pred_source_unref(s->source);
     s->source = NULL;
+}
+
+/* ---- why ---- */
+
+enum status scoring_why(struct job *j)
+{
+    const struct graph *g[2] = {j->graph, j->after};
+    for (int i = 0; i < 2; i++) {
+        j->weight[i] = x_calloc((size_t)graph_n_slots(g[i]) + 1, sizeof *j->weight[i]);
+        TRY(pred_why(j->source, g[i], &j->cancel, j->weight[i], &j->err));
+    }
+    return ST_OK;
+}
+
+enum status session_why(struct session *s, struct err *err)
+{
+    const struct session_candidate *p = session_previewed(s);
+    if (!p)
+        return err_set(err, ST_NO, "no candidate is shown (show RANK)");
+    if (s->repairing)
+        return err_set(err, ST_NO, "the repair is still being solved");
+    if (!p->accepted)
+        return err_set(err, ST_NO, "%s", p->reason);
+    const struct entry *e = s->pinned ? s->pinned : s->base;
+    if (!e->job->source)
+        return err_set(err, ST_NO, "there is no predictor to ask");
+    why_drop(s);
+    struct job *j = job_new(JOB_WHY, session_graph(s));
+    j->tag = TAG_WHY;
+    j->urgent = true;
+    j->after = graph_ref(p->result->graph);
+    j->source = pred_source_ref(e->job->source);
+    pool_submit(s->pool, j);
+    return ST_OK;
+}
+
+void why_take(struct session *s, struct job *j, unsigned *changed)
+{
+    *changed |= SESSION_CHANGED_PREVIEW;
+    job_free(s->why);
+    s->why = j;
+    s->reasons = (struct session_reasons){
+        .weight = {j->weight[0], j->weight[1]},
+        .n = {graph_n_slots(j->graph), graph_n_slots(j->after)},
+    };
+}
+
+void why_drop(struct session *s)
+{
+    pool_cancel(s->pool, TAG_WHY);
+    job_free(s->why);
+    s->why = NULL;
+}
+
+const struct session_reasons *session_reasons(const struct session *s)
+{
+    return s->why && s->why->status == ST_OK ? &s->reasons : NULL;
 }

@@ -272,6 +272,9 @@ unsigned session_poll(struct session *s)
         case JOB_REPAIR:
             preview_take(s, j, &changed);
             break;
+        case JOB_WHY:
+            why_take(s, j, &changed);
+            break;
         case JOB_LAYOUT:
             layout_take(s, j, &changed);
             break;

@@ -241,6 +241,19 @@ char *session_user_segments(int make);
  * the name by which it is known already. Finished also when the session ends before. */
 enum status session_keep(struct session *s, int k, struct err *err);
 
+/* ---- why an estimate is what it is ---- */
+
+/* Asks a worker how much each node of the current network, and of the shown candidate's, moves the
+ * estimate (pred_why). ST_NO: no candidate is shown, or there is no predictor. */
+enum status session_why(struct session *s, struct err *err);
+struct session_reasons {
+    const float *weight[2]; /* per slot of the current network, of the candidate's; in sigma */
+    int n[2];
+};
+/* The answer, as long as that candidate is shown as it is; NULL: not asked, not ready, or stopped.
+ * Until the next poll. */
+const struct session_reasons *session_reasons(const struct session *s);
+
 /* ---- jobs ---- */
 
 enum {

@@ -12,7 +12,7 @@
 #include <stdio.h>
 
 /* Tags of jobs (job.h). */
-enum { TAG_SELECT = 1, TAG_PREVIEW, TAG_WRITE, TAG_KEEP, TAG_FIT, TAG_LAYOUT /* + slot */ };
+enum { TAG_SELECT = 1, TAG_PREVIEW, TAG_WHY, TAG_WRITE, TAG_KEEP, TAG_FIT, TAG_LAYOUT /* + slot */ };
 
 struct version {
     struct session_version pub;
@@ -74,6 +74,8 @@ struct session {
     struct pred_model *pred; /* NULL: none, or not looked for yet */
     bool pred_sought;
     struct pred_source *source; /* of the selected segment in the current version, or NULL */
+    struct job *why;            /* the answer about the shown candidate, or NULL */
+    struct session_reasons reasons;
     struct layers layers;
     struct layers_db db; /* of this thread */
     struct pool *pool;
@@ -131,6 +133,8 @@ void scoring_take(struct session *s, struct job *query);
 /* Gives a mutation a source: that of the selected segment, else one made at once. */
 void scoring_give(struct session *s, int k, struct job *j);
 void scoring_drop(struct session *s);
+void why_take(struct session *s, struct job *j, unsigned *changed);
+void why_drop(struct session *s);
 
 /* version.c */
 /* A version, segmented, not yet in the tree. Takes a reference of g. */
