@@ -204,6 +204,10 @@ static enum status eval_run(struct evaluation *e, struct err *err)
     TRY(share_option(c, "--learn", 1 - e->test - 1e-9, &e->learn, err));
     e->seeds = (int)seeds;
     TRY(lesson_begin(&e->l, err));
+    double noise = 0;
+    TRY(share_option(c, "--noise", 0, &noise, err));
+    for (int i = 0; i < e->l.n && noise > 0; i++)
+        e->l.table[i].noise = noise;
     for (int v = 0; v < PRED_VARIANTS; v++)
         e->variant[v] = table1 || (enum pred_variant)v == e->l.opts.variant;
     for (int i = 0; i < e->l.n; i++) /* a table that came from elsewhere has no seeds to compare */
@@ -233,6 +237,8 @@ static const struct cli_option options_eval[] = {
     {"--seeds", NULL, "K", "splits and trainings; means and deviations are told (5)"},
     {"--test", NULL, "SHARE", "of the networks, by group, that is tested on (0.2)"},
     {"--learn", NULL, "SHARE", "of the networks that is learnt from (all others)"},
+    {"--noise", NULL, "X", "deviation of a label from one run to another, of 1 (from the rows of several "
+                           "seeds); the sign of smaller differences is not judged"},
     {"--table1", NULL, NULL, "all three variants, as in Table 1 of the paper"},
     {NULL, NULL, NULL, NULL},
 };

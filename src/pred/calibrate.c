@@ -22,27 +22,43 @@ static float quantile(float *v, size_t n, double share)
 
 /* ---- errors ---- */
 
-/* Errors of the members on what they left out; those of differences between neighbours in a fold's
- * random order. */
-static void calibrate_errors(struct pred_scale *s, const float *error, const int *fold, size_t n)
+/* Errors of the members on what they left out. */
+static float error_bound(const float *error, const int *fold, size_t n)
 {
     float *v = x_malloc((n + 1) * sizeof *v);
-    size_t here = 0, last[PRED_MAX_MEMBERS], pairs = 0;
-    bool any[PRED_MAX_MEMBERS] = {false};
+    size_t here = 0;
     for (size_t i = 0; i < n; i++)
         if (fold[i] >= 0)
             v[here++] = fabsf(error[i]);
-    s->error = quantile(v, here, 0.9);
-    for (size_t i = 0; i < n; i++) {
-        if (fold[i] < 0)
-            continue;
-        if (any[fold[i]])
-            v[pairs++] = fabsf(error[i] - error[last[fold[i]]]);
-        any[fold[i]] = true;
-        last[fold[i]] = i;
-    }
-    s->shift = quantile(v, pairs, 0.9);
+    float bound = quantile(v, here, 0.9);
     free(v);
+    return bound;
+}
+
+/* Errors of differences: between networks that differ by one operation, as a replacement makes them;
+ * where a table has few of those, between any two. Each of the two is judged by the member that left
+ * it out. */
+static float shift_bound(const struct pred_table *t, const float *error, const int *fold)
+{
+    enum { FEW = 40 };
+    int *item = x_malloc((t->item.n + 1) * sizeof *item), n = 0;
+    struct pred_pairs p = {0};
+    for (size_t i = 0; i < t->item.n; i++)
+        if (fold[i] >= 0)
+            item[n++] = (int)i;
+    pred_find_pairs(t, item, n, &p);
+    bool few = p.n < FEW;
+    p.n = few ? 0 : p.n;
+    for (int i = 1; few && i < n; i++)
+        vec_push(&p, (struct pred_pair){i - 1, i});
+    float *v = x_malloc((p.n + 1) * sizeof *v);
+    for (size_t i = 0; i < p.n; i++)
+        v[i] = fabsf(error[item[p.at[i].a]] - error[item[p.at[i].b]]);
+    float bound = quantile(v, p.n, 0.9);
+    free(v);
+    free(item);
+    vec_done(&p);
+    return bound;
 }
 
 /* ---- distance ---- */
@@ -165,7 +181,8 @@ static void calibrate_table(struct pred_model *m, int t, const struct pred_table
             error[item[i]] = out[i * outputs + (size_t)t] - (float)z;
         }
     }
-    calibrate_errors(&m->scale[t], error, fold, n);
+    m->scale[t].error = error_bound(error, fold, n);
+    m->scale[t].shift = shift_bound(table, error, fold);
     gather(table, fold, -1, net, item);
     pred_run(m->variant, &m->shape, m->w, net, (int)n, out, embedding);
     free(net);

@@ -36,7 +36,7 @@ void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
             net_forward(s, w, &b, &r);
             for (int k = 0; k < b.n_samples; k++) {
                 int at = owner.at[k];
-                float share = 1 / (float)pred_n_cuts(v, nets[at]);
+                float share = pred_cut_weight(v, nets[at], cut.at[k]);
                 for (int c = 0; c < s->outputs; c++)
                     out[at * s->outputs + c] += share * r.out[k * s->outputs + c];
                 if (embedding && cut.at[k] == embedded_cut(v, nets[at]))

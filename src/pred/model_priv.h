@@ -24,9 +24,10 @@ struct pred_model {
 };
 struct pred_model *pred_model_new(enum pred_variant v, bool one_way, int members, int tables);
 
-/* The cuts of a network that its estimate is the mean of. */
+/* The cuts of a network that its estimate is the mean of; for PSC the first is none: all is S. */
 enum { PRED_CUTS = 8 };
 int pred_n_cuts(enum pred_variant v, const struct pred_net *net);
+float pred_cut_weight(enum pred_variant v, const struct pred_net *net, int i); /* in that mean */
 void pred_cut(enum pred_variant v, const struct pred_net *net, int i, uint8_t *part);
 
 /* For each network the mean over its cuts of all outputs (n x outputs), and the embedding of one of
@@ -38,6 +39,16 @@ void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
  * whole. Then the embedding that it tells. */
 double pred_head(const struct pred_model *m, int member, float *read, int table);
 void pred_embedding(const float *read, float *to);
+
+/* Pairs of items[0 .. n-1] whose texts are equal but for one word, as indices into `items`. */
+struct pred_pair {
+    int a, b;
+};
+struct pred_pairs {
+    struct pred_pair *at;
+    size_t n, cap;
+};
+void pred_find_pairs(const struct pred_table *t, const int *items, int n, struct pred_pairs *out);
 
 /* Fills in what scales say but for name and curve. fold[t][i] of item i of table t is the member that
  * did not learn from it, -1 where all did not. */

@@ -1,48 +1,14 @@
 /* How good a model is on what it did not learn from. */
-#include "base/hash.h"
 #include "base/stat.h"
 #include "pred/model_priv.h"
 
 #include <math.h>
 
-/* ---- pairs that differ by one operation ---- */
-
-struct pair {
-    int a, b;
-};
-typedef VEC(struct pair) pairs;
-
-/* Where operations end in the text of an architecture. */
-static const char ends[] = "|,/.&+@";
-
-/* Pairs whose texts are equal but for one word. Each text is filed under itself without its word k,
- * for all k; the members of such a file are paired with the one before them, so that there are as
- * many pairs as texts and words, not as their square. */
-static void find_pairs(const struct pred_table *t, const int *item, int n, pairs *out)
-{
-    struct u64map last = {0};
-    for (int i = 0; i < n; i++) {
-        const char *spec = t->item.at[item[i]].spec;
-        size_t len = strlen(spec), from = 0;
-        for (size_t to = 0; to <= len; to++) {
-            if (to < len && !strchr(ends, spec[to]))
-                continue;
-            uint64_t key = hash_pair(hash_bytes(spec, from, 7), hash_str(spec + to, from));
-            int64_t *before = u64map_put(&last, key, -1);
-            if (*before >= 0 && to > from)
-                vec_push(out, (struct pair){(int)*before, i});
-            *before = i;
-            from = to + 1;
-        }
-    }
-    u64map_done(&last);
-}
-
 static void score_pairs(const struct pred_table *t, const int *item, int n,
                         const struct pred_estimate *e, struct pred_score *s)
 {
-    pairs p = {0};
-    find_pairs(t, item, n, &p);
+    struct pred_pairs p = {0};
+    pred_find_pairs(t, item, n, &p);
     double *f = x_malloc((p.n + 1) * sizeof *f), *y = x_malloc((p.n + 1) * sizeof *y);
     int right = 0;
     for (size_t i = 0; i < p.n; i++) {

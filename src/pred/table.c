@@ -37,18 +37,24 @@ double pred_split(uint64_t group, uint64_t seed)
 
 int pred_n_cuts(enum pred_variant v, const struct pred_net *net)
 {
-    if (v != PRED_PSC || net->n_segments < 1)
+    if (v != PRED_PSC || net->n_segments < 2)
         return 1;
-    return net->n_segments < PRED_CUTS ? net->n_segments : PRED_CUTS;
+    return net->n_segments < PRED_CUTS ? net->n_segments + 1 : PRED_CUTS;
+}
+
+float pred_cut_weight(enum pred_variant v, const struct pred_net *net, int i)
+{
+    int n = pred_n_cuts(v, net);
+    return n == 1 ? 1 : i == 0 ? 0.5F : 0.5F / (float)(n - 1);
 }
 
 void pred_cut(enum pred_variant v, const struct pred_net *net, int i, uint8_t *part)
 {
     int n = pred_n_cuts(v, net);
-    if (v == PRED_GNN || net->n_segments < 1)
+    if (v == PRED_GNN || net->n_segments < 1 || (v == PRED_PSC && i == 0))
         memset(part, PART_S, (size_t)net->n);
-    else if (v == PRED_PSC)
-        pred_cut_segments(net, (2 * i + 1) * net->n_segments / (2 * n), 1, part);
+    else if (v == PRED_PSC) /* evenly spread */
+        pred_cut_segments(net, (2 * i - 1) * net->n_segments / (2 * (n - 1)), 1, part);
     else /* one that depends on nothing but the network */
         pred_cut_segments(net,
                           (int)(hash_bytes(net->node, (size_t)net->n * sizeof *net->node,

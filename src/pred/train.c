@@ -59,7 +59,7 @@ static const struct pred_net *net_of(const struct training *t, struct sample_ref
 
 /* ---- one step ---- */
 
-/* A cut as the variant has it; PSC draws windows of one to three segments. */
+/* A cut as the variant has it; PSC draws windows of one to three segments, or of all (0). */
 static void draw_cut(struct member *m, const struct pred_net *net)
 {
     vec_reserve(&m->part, (size_t)net->n + 1);
@@ -67,10 +67,10 @@ static void draw_cut(struct member *m, const struct pred_net *net)
         pred_cut(m->t->opts->variant, net, 0, m->part.at);
         return;
     }
-    static const uint8_t lengths[] = {1, 1, 1, 1, 2, 2, 3};
+    static const uint8_t lengths[] = {1, 1, 1, 2, 3, 0, 0, 0, 0, 0};
     int len = lengths[rng_below(&m->rng, sizeof lengths)];
     int k = (int)rng_below(&m->rng, (uint64_t)net->n_segments);
-    pred_cut_segments(net, k, len, m->part.at);
+    pred_cut_segments(net, len ? k : 0, len ? len : net->n_segments, m->part.at);
 }
 
 /* d loss / d out: squared error (Huber's, so that outliers do not rule), and for each pair of one
