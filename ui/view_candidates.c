@@ -73,8 +73,8 @@ static double now_flops(const struct candidates *v)
     return now ? (double)now->cost.flops : 0;
 }
 
-/* In per cent of accuracy; in the table's deviations and marked where the predictor knows no network
- * like this one. */
+/* In per cent of accuracy; in the table's deviations and marked where the predictor knows no
+ * network like this one. */
 static void gain_text(const struct pred_delta *e, char *buf, size_t size)
 {
     if (!e)

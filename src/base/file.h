@@ -13,8 +13,8 @@ enum status file_read(const char *path, size_t max_bytes, unsigned char **data, 
                       struct err *err);
 
 /* The same, unpacked when the file is gzip's. ST_MODEL: it is damaged or cut off. */
-enum status file_read_packed(const char *path, size_t max_bytes, unsigned char **data,
-                             size_t *size, struct err *err);
+enum status file_read_packed(const char *path, size_t max_bytes, unsigned char **data, size_t *size,
+                             struct err *err);
 
 /* An atomic writer: open, write to f, then commit or discard (either one frees it). */
 struct file_writer {

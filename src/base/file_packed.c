@@ -50,8 +50,8 @@ static enum status unpack(unsigned char *packed, size_t n, const char *path, siz
                             : damaged(err, path, "the packed data is damaged or cut off");
 }
 
-enum status file_read_packed(const char *path, size_t max_bytes, unsigned char **data,
-                             size_t *size, struct err *err)
+enum status file_read_packed(const char *path, size_t max_bytes, unsigned char **data, size_t *size,
+                             struct err *err)
 {
     unsigned char *raw;
     size_t n;

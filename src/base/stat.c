@@ -98,8 +98,8 @@ static double count_ties(const struct point *p, size_t n, bool x, bool y)
 {
     double ties = 0;
     for (size_t i = 0, same; i < n; i += same) {
-        for (same = 1; i + same < n && (!x || p[i].x == p[i + same].x) &&
-                       (!y || p[i].y == p[i + same].y);
+        for (same = 1;
+             i + same < n && (!x || p[i].x == p[i + same].x) && (!y || p[i].y == p[i + same].y);
              same++)
             continue;
         ties += pairs_of((double)same);

@@ -190,7 +190,8 @@ static enum status share_option(const struct cli *c, const char *name, double fa
     const char *text = cli_get(c, name);
     *out = fallback;
     if (text && (!str_to_double(text, out) || !(*out > 0 && *out < 1)))
-        return err_set(err, ST_USAGE, "%s '%.80s': a share above 0 and below 1 is wanted", name, text);
+        return err_set(err, ST_USAGE, "%s '%.80s': a share above 0 and below 1 is wanted", name,
+                       text);
     return ST_OK;
 }
 
@@ -237,8 +238,9 @@ static const struct cli_option options_eval[] = {
     {"--seeds", NULL, "K", "splits and trainings; means and deviations are told (5)"},
     {"--test", NULL, "SHARE", "of the networks, by group, that is tested on (0.2)"},
     {"--learn", NULL, "SHARE", "of the networks that is learnt from (all others)"},
-    {"--noise", NULL, "X", "deviation of a label from one run to another, of 1 (from the rows of several "
-                           "seeds); the sign of smaller differences is not judged"},
+    {"--noise", NULL, "X",
+     "deviation of a label from one run to another, of 1 (from the rows of several "
+     "seeds); the sign of smaller differences is not judged"},
     {"--table1", NULL, NULL, "all three variants, as in Table 1 of the paper"},
     {NULL, NULL, NULL, NULL},
 };

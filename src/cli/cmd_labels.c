@@ -34,8 +34,9 @@ static enum status import_row(struct import *in, struct csv *c, struct str *out,
         return ST_OK;
     }
     if (v < 0 || v > in->unit)
-        return csv_bad_row(c, in->unit > 1 ? "an accuracy is not between 0 and 100 per cent"
-                                           : "an accuracy is not between 0 and 1 (--percent?)",
+        return csv_bad_row(c,
+                           in->unit > 1 ? "an accuracy is not between 0 and 100 per cent"
+                                        : "an accuracy is not between 0 and 1 (--percent?)",
                            err);
     char *spec = family_spec_of(c->field.at[in->arch]);
     if (family_is_spec(spec)) {
@@ -105,8 +106,9 @@ static enum status run_labels(struct cli *c, struct err *err)
 }
 
 static const struct cli_option topics[] = {
-    {"import CSV", NULL, NULL, "rewrite a published table (it may be packed by gzip) with a column "
-                               "arch: specs, or the texts of NAS-Bench-201 and -101"},
+    {"import CSV", NULL, NULL,
+     "rewrite a published table (it may be packed by gzip) with a column "
+     "arch: specs, or the texts of NAS-Bench-201 and -101"},
     {NULL, NULL, NULL, NULL},
 };
 static const struct cli_option options[] = {

@@ -33,10 +33,11 @@ static void tell(struct cli *c, const struct pred_model *m, const struct pred_es
         str_addf(&c->out, "%s: accuracy %.2f %% (90 %%: %.2f to %.2f), as a network of %s\n",
                  c->arg[0], 100 * e->acc, 100 * e->low, 100 * e->high, family);
     else if (!c->json)
-        str_addf(&c->out,
-                 "%s: accuracy unknown: out of distribution, %.1f times as far from %s as its edge; "
-                 "%+.2f sigma on its scale\n",
-                 c->arg[0], e->distance, family, e->sigma);
+        str_addf(
+            &c->out,
+            "%s: accuracy unknown: out of distribution, %.1f times as far from %s as its edge; "
+            "%+.2f sigma on its scale\n",
+            c->arg[0], e->distance, family, e->sigma);
     if (!c->json)
         return;
     cli_json_begin(c, &j);

@@ -26,7 +26,8 @@ static enum status lesson_options(struct lesson *l, struct err *err)
                                  .reference = cli_get(c, "--reference") != NULL,
                                  .cancel = &cli_interrupted};
     if (variant && !pred_variant_find(variant, &l->opts.variant))
-        return err_set(err, ST_USAGE, "--variant '%.80s': psc, psc-1to1 and gnn are known", variant);
+        return err_set(err, ST_USAGE, "--variant '%.80s': psc, psc-1to1 and gnn are known",
+                       variant);
     return ST_OK;
 }
 

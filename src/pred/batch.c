@@ -32,9 +32,7 @@ void pred_batch_done(struct pred_batch *b)
 void pred_cut_segments(const struct pred_net *net, int k, int len, uint8_t *part)
 {
     for (int i = 0; i < net->n; i++)
-        part[i] = net->segment[i] < k         ? PART_P
-                  : net->segment[i] < k + len ? PART_S
-                                              : PART_C;
+        part[i] = net->segment[i] < k ? PART_P : net->segment[i] < k + len ? PART_S : PART_C;
 }
 
 /* A flag on a count of edges. */
@@ -101,7 +99,8 @@ static int make_groups(const struct pred_net *net, const uint8_t *part, int32_t 
         while (e < net->m && net->to[e] == i)
             e++;
         int before = e - first == 1 ? net->from[first] : -1;
-        int at = before >= 0 && part[before] == part[i] && uses[before] == 1 ? group_of[before] : -1;
+        int at =
+            before >= 0 && part[before] == part[i] && uses[before] == 1 ? group_of[before] : -1;
         if (at < 0 || (!is_light(&net->node[i]) && g[at].main >= 0)) {
             at = n++;
             g[at] = (struct group){.main = -1, .first = i};

@@ -35,9 +35,9 @@ static float error_bound(const float *error, const int *fold, size_t n)
     return bound;
 }
 
-/* Errors of differences: between networks that differ by one operation, as a replacement makes them;
- * where a table has few of those, between any two. Each of the two is judged by the member that left
- * it out. */
+/* Errors of differences: between networks that differ by one operation, as a replacement makes
+ * them; where a table has few of those, between any two. Each of the two is judged by the member
+ * that left it out. */
 static float shift_bound(const struct pred_table *t, const float *error, const int *fold)
 {
     enum { FEW = 40 };
@@ -151,8 +151,8 @@ static void find_edge(struct pred_scale *s, const float *embedding, const int *f
 /* ---- all ---- */
 
 /* The networks of a fold (-1: all), and which items they are. */
-static size_t gather(const struct pred_table *t, const int *fold, int k, const struct pred_net **net,
-                     size_t *item)
+static size_t gather(const struct pred_table *t, const int *fold, int k,
+                     const struct pred_net **net, size_t *item)
 {
     size_t n = 0;
     for (size_t i = 0; i < t->item.n; i++)
@@ -195,7 +195,8 @@ void pred_calibrate(struct pred_model *m, const struct pred_table *tables, int *
 {
     enum { E2 = PRED_EMBEDDING * PRED_EMBEDDING };
     float **embedding = x_calloc((size_t)m->tables, sizeof *embedding);
-    double *cov = x_calloc((size_t)m->tables * E2, sizeof *cov), *shared = x_calloc(E2, sizeof *cov);
+    double *cov = x_calloc((size_t)m->tables * E2, sizeof *cov),
+           *shared = x_calloc(E2, sizeof *cov);
     for (int t = 0; t < m->tables; t++) {
         embedding[t] = x_malloc((tables[t].item.n + 1) * PRED_EMBEDDING * sizeof **embedding);
         calibrate_table(m, t, &tables[t], fold[t], embedding[t]);

@@ -38,7 +38,8 @@ void pred_curve_fit(struct pred_curve *c, const double *acc, size_t n)
     free(y);
 }
 
-/* The piece between knots k and k + 1 goes on beyond the ends, not flatter than a fifth of the whole.
+/* The piece between knots k and k + 1 goes on beyond the ends, not flatter than a fifth of the
+ * whole.
  */
 static double slope_of(const struct pred_curve *c, int k)
 {

@@ -14,8 +14,8 @@ void pred_embedding(const float *read, float *to)
     to[NET_WIDTH] = whole[2 * NET_WIDTH];
 }
 
-/* One of the cuts, and not the same one for all networks: so what is learnt about distances holds for
- * whatever segment is selected. */
+/* One of the cuts, and not the same one for all networks: so what is learnt about distances holds
+ * for whatever segment is selected. */
 static int embedded_cut(enum pred_variant v, const struct pred_net *net)
 {
     return (net->n * 7 + net->m) % pred_n_cuts(v, net);
@@ -111,7 +111,8 @@ static void *estimate_share(void *arg)
     struct share *j = arg;
     const struct pred_model *m = j->m;
     size_t n = (size_t)j->n, outputs = (size_t)m->shape.outputs;
-    float *out = x_malloc((n * outputs + 1) * sizeof *out), *sum = x_calloc(n * outputs + 1, sizeof *sum);
+    float *out = x_malloc((n * outputs + 1) * sizeof *out),
+          *sum = x_calloc(n * outputs + 1, sizeof *sum);
     float *embedding = x_malloc((n * PRED_EMBEDDING + 1) * sizeof *embedding);
     for (int k = m->members; k-- > 0;) { /* the embedding is the first one's */
         pred_run(m->variant, &m->shape, m->w + (size_t)k * (size_t)m->shape.n, j->nets, j->n, out,
@@ -140,8 +141,8 @@ void pred_networks(const struct pred_model *m, const struct pred_net *const *net
     for (int k = 0; k < shares; k++) {
         int first = (int)((int64_t)n * k / shares), end = (int)((int64_t)n * (k + 1) / shares);
         share[k] = (struct share){m, nets + first, end - first, table, out + first};
-        started[k] = k + 1 < shares &&
-                     pthread_create(&thread[k], NULL, estimate_share, &share[k]) == 0;
+        started[k] =
+            k + 1 < shares && pthread_create(&thread[k], NULL, estimate_share, &share[k]) == 0;
         if (!started[k])
             estimate_share(&share[k]);
     }

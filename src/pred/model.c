@@ -97,10 +97,10 @@ static enum status check_header(const struct header *h, struct err *err)
         return err_set(err, ST_MODEL, "it is of a newer version (%u) than this program knows",
                        h->version);
     struct header want = {.variant = h->variant};
-    if (h->version < VERSION || want.variant >= PRED_VARIANTS || h->one_way > 1 ||
-        h->members < 1 || h->members > PRED_MAX_MEMBERS || h->tables < 1 ||
-        h->tables > PRED_MAX_TABLES || h->features != PRED_FEATURES || h->width != NET_WIDTH ||
-        h->layers != NET_LAYERS || h->weights != (uint32_t)net_shape((int)h->tables, false).n)
+    if (h->version < VERSION || want.variant >= PRED_VARIANTS || h->one_way > 1 || h->members < 1 ||
+        h->members > PRED_MAX_MEMBERS || h->tables < 1 || h->tables > PRED_MAX_TABLES ||
+        h->features != PRED_FEATURES || h->width != NET_WIDTH || h->layers != NET_LAYERS ||
+        h->weights != (uint32_t)net_shape((int)h->tables, false).n)
         return err_set(err, ST_MODEL, "its sizes are not those of this program: train it anew");
     return ST_OK;
 }
@@ -135,8 +135,8 @@ static enum status read_model(const unsigned char *data, size_t size, struct pre
     memcpy(&sum, data + size - sizeof sum, sizeof sum);
     if (sum != hash_bytes(data, size - sizeof sum, 0))
         return err_set(err, ST_MODEL, "it is damaged (its hash is wrong)");
-    struct pred_model *m = pred_model_new((enum pred_variant)h.variant, h.one_way != 0,
-                                          (int)h.members, (int)h.tables);
+    struct pred_model *m =
+        pred_model_new((enum pred_variant)h.variant, h.one_way != 0, (int)h.members, (int)h.tables);
     memcpy(m->scale, data + sizeof h, scales);
     memcpy(m->w, data + sizeof h + scales, weights);
     enum status st = check_values(m, err);

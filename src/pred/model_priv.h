@@ -11,8 +11,8 @@ enum { PRED_EMBEDDING = NET_WIDTH + 1 };
 struct pred_scale {
     char name[64];
     struct pred_curve curve;
-    float error, shift;   /* 90 % of errors of estimates, of differences of two, are below; sigma */
-    float edge;           /* distance below which 97.5 % of its networks lie */
+    float error, shift; /* 90 % of errors of estimates, of differences of two, are below; sigma */
+    float edge;         /* distance below which 97.5 % of its networks lie */
     float centre[PRED_EMBEDDING], precision[PRED_EMBEDDING * PRED_EMBEDDING];
 };
 struct pred_model {
@@ -35,8 +35,8 @@ void pred_cut(enum pred_variant v, const struct pred_net *net, int i, uint8_t *p
 void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
               const struct pred_net *const *nets, int n, float *out, float *embedding);
 
-/* For one sample's row of net_run.read with its parts: a table's output, by one member; makes the row
- * whole. Then the embedding that it tells. */
+/* For one sample's row of net_run.read with its parts: a table's output, by one member; makes the
+ * row whole. Then the embedding that it tells. */
 double pred_head(const struct pred_model *m, int member, float *read, int table);
 void pred_embedding(const float *read, float *to);
 
@@ -50,8 +50,8 @@ struct pred_pairs {
 };
 void pred_find_pairs(const struct pred_table *t, const int *items, int n, struct pred_pairs *out);
 
-/* Fills in what scales say but for name and curve. fold[t][i] of item i of table t is the member that
- * did not learn from it, -1 where all did not. */
+/* Fills in what scales say but for name and curve. fold[t][i] of item i of table t is the member
+ * that did not learn from it, -1 where all did not. */
 void pred_calibrate(struct pred_model *m, const struct pred_table *tables, int *const *fold);
 /* The table whose networks are nearest, each in terms of its edge. */
 int pred_nearest(const struct pred_model *m, const float *embedding);

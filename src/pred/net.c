@@ -74,7 +74,8 @@ static void gather(const struct net_shape *s, const struct pred_batch *b, float 
     for (size_t i = 0; i < b->owner.n; i++)
         memset(rows + i * 3 * W + W, 0, 2 * W * sizeof *rows);
     for (size_t e = 0; e < b->from.n; e++) {
-        float *from = rows + (size_t)b->from.at[e] * 3 * W, *to = rows + (size_t)b->to.at[e] * 3 * W;
+        float *from = rows + (size_t)b->from.at[e] * 3 * W,
+              *to = rows + (size_t)b->to.at[e] * 3 * W;
         float in = b->in_w.at[e], out = s->one_way ? 0 : b->out_w.at[e];
         for (int k = 0; k < W; k++) {
             to[W + k] += in * from[k];
@@ -168,7 +169,7 @@ void net_encode(const struct net_shape *s, const float *w, const struct pred_bat
     relu(r->scratch, (size_t)groups * W);
     for (int l = 0; l <= NET_LAYERS; l++) {
         for (int i = 0; i < groups; i++) {
-            float *h = r->layer[l] + (size_t)i * 3 * W, *new = r->scratch + (size_t)i * W;
+            float *h = r->layer[l] + (size_t)i * 3 * W, *new = r->scratch + (size_t)i *W;
             const float *old = l ? r->layer[l - 1] + (size_t)i * 3 * W : NULL;
             for (int k = 0; k < W; k++)
                 h[k] = new[k] + (old ? old[k] : 0);
@@ -232,8 +233,8 @@ static void read_back(const struct pred_batch *b, const struct net_run *r, const
             all += r->count.at[sample * PARTS + p];
         float share = 1 / (float)r->count.at[b->owner.at[i]], whole_share = 1 / (float)all;
         for (int k = 0; k < W; k++)
-            dh[i * W + (size_t)k] = (d[k] + whole[k]) / SUM_UNIT + d[W + k] * share +
-                                    whole[W + k] * whole_share;
+            dh[i * W + (size_t)k] =
+                (d[k] + whole[k]) / SUM_UNIT + d[W + k] * share + whole[W + k] * whole_share;
     }
 }
 
@@ -267,7 +268,8 @@ void net_backward(const struct net_shape *s, const float *w, const struct pred_b
 
     linear_back(r->top, w + s->head, d_out, samples, NET_TOP, s->outputs, grad + s->head, d_top);
     relu_back(r->top, d_top, rows * NET_TOP);
-    linear_back(r->hidden, w + s->top, d_top, samples, NET_HIDDEN, NET_TOP, grad + s->top, d_hidden);
+    linear_back(r->hidden, w + s->top, d_top, samples, NET_HIDDEN, NET_TOP, grad + s->top,
+                d_hidden);
     relu_back(r->hidden, d_hidden, rows * NET_HIDDEN);
     linear_back(r->read, w + s->hidden, d_hidden, samples, NET_READ, NET_HIDDEN, grad + s->hidden,
                 d_read);

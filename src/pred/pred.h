@@ -16,8 +16,8 @@
 #include "base/vec.h"
 #include "bpe/bpe.h"
 
-/* A network as the predictor sees it, cut as the segmentation says (NULL: one segment). The graph need
- * not outlive it. O((V + E) log E). */
+/* A network as the predictor sees it, cut as the segmentation says (NULL: one segment). The graph
+ * need not outlive it. O((V + E) log E). */
 struct pred_net;
 struct pred_net *pred_net_new(const struct graph *g, const struct bpe_segmentation *s);
 void pred_net_free(struct pred_net *net); /* NULL is fine */
@@ -41,14 +41,14 @@ enum pred_use { PRED_LEARN, PRED_TEST, PRED_LEFT };
 struct pred_item {
     char *spec; /* the architecture's text, whole */
     struct pred_net *net;
-    double acc;     /* 0 .. 1, the mean of its rows */
-    uint64_t group; /* equal for networks that compute the same function: never split */
+    double acc;        /* 0 .. 1, the mean of its rows */
+    uint64_t group;    /* equal for networks that compute the same function: never split */
     enum pred_use use; /* LEFT: neither learnt from nor tested on */
 };
 struct pred_table {
     char *name; /* "nb201@s" */
     VEC(struct pred_item) item;
-    double noise;    /* deviation of an accuracy from one run to another; 0: not known */
+    double noise;            /* deviation of an accuracy from one run to another; 0: not known */
     struct pred_curve curve; /* of what is learnt; set by pred_train */
 };
 /* Reads a table of labels (columns arch and acc, 0 .. 1; perhaps group; a network may have several
@@ -103,11 +103,11 @@ enum pred_variant pred_model_variant(const struct pred_model *m);
 /* ---- estimates ---- */
 
 struct pred_estimate {
-    int table;            /* whose scale this is in */
-    bool in_distribution; /* else only `sigma` means something */
-    double sigma;         /* on the table's curve */
+    int table;             /* whose scale this is in */
+    bool in_distribution;  /* else only `sigma` means something */
+    double sigma;          /* on the table's curve */
     double acc, low, high; /* 0 .. 1; the interval covers 90 % of such networks */
-    double distance;      /* of the embedding, 1 at the edge of the distribution */
+    double distance;       /* of the embedding, 1 at the edge of the distribution */
 };
 /* Networks, each as the mean over its cuts. `table` -1: for each the nearest one. */
 void pred_networks(const struct pred_model *m, const struct pred_net *const *nets, int n, int table,
@@ -116,27 +116,27 @@ void pred_networks(const struct pred_model *m, const struct pred_net *const *net
 /* How good the estimates are on a table's PRED_TEST items. NaN: nothing to say it from. */
 struct pred_score {
     int n;
-    double srcc, kendall;    /* of estimates and labels */
-    double error;            /* mean, of the accuracy */
-    double coverage, width;  /* of the 90 % intervals: share of labels inside, mean width */
-    double in_distribution;  /* share */
-    int pairs, clear_pairs;  /* of networks that differ by one operation; by more than chance */
-    double delta_srcc;       /* of estimated and measured differences of the pairs */
-    double delta_sign;       /* share of the clear pairs with the right sign */
+    double srcc, kendall;   /* of estimates and labels */
+    double error;           /* mean, of the accuracy */
+    double coverage, width; /* of the 90 % intervals: share of labels inside, mean width */
+    double in_distribution; /* share */
+    int pairs, clear_pairs; /* of networks that differ by one operation; by more than chance */
+    double delta_srcc;      /* of estimated and measured differences of the pairs */
+    double delta_sign;      /* share of the clear pairs with the right sign */
 };
 void pred_evaluate(const struct pred_model *m, int table, const struct pred_table *t, int threads,
                    struct pred_score *out);
 
-/* What a replacement does. The source network is encoded once; of the network after only those parts
- * are that differ. A source is immutable, refcounted, and may be shared by threads; the model stays
- * borrowed. */
+/* What a replacement does. The source network is encoded once; of the network after only those
+ * parts are that differ. A source is immutable, refcounted, and may be shared by threads; the model
+ * stays borrowed. */
 struct pred_source;
 /* `segment`: the nodes of `g` that are to be replaced; `order`, a segmentation's, of all nodes says
  * what lies before and behind them. `table` -1: the nearest one. */
 struct pred_source *pred_source_new(const struct pred_model *m, const struct graph *g,
                                     const int32_t *order, const int32_t *segment, int n, int table);
 struct pred_source *pred_source_ref(struct pred_source *s);
-void pred_source_unref(struct pred_source *s); /* NULL is fine */
+void pred_source_unref(struct pred_source *s);             /* NULL is fine */
 const char *pred_source_name(const struct pred_source *s); /* of the table; the model's */
 struct pred_delta {
     bool in_distribution;    /* before and after */
@@ -147,9 +147,9 @@ struct pred_delta {
 void pred_replacement(const struct pred_source *s, const struct graph *after,
                       struct pred_delta *out);
 
-/* How much each node of `after` moves the estimate of it: the estimate less that without what is known
- * of the node's group (occlusion: Zeiler and Fergus 2014), in sigma. `weight` has graph_n_slots
- * numbers; nodes that say nothing get 0. O(nodes x network). ST_CANCELLED. */
+/* How much each node of `after` moves the estimate of it: the estimate less that without what is
+ * known of the node's group (occlusion: Zeiler and Fergus 2014), in sigma. `weight` has
+ * graph_n_slots numbers; nodes that say nothing get 0. O(nodes x network). ST_CANCELLED. */
 enum status pred_why(const struct pred_source *s, const struct graph *after, const int *cancel,
                      float *weight, struct err *err);
 

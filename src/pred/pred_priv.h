@@ -40,7 +40,7 @@ enum pred_kind {
 enum { KINDS = KIND_NORM, LIGHTS = KIND_SAME - KIND_NORM + 1 };
 
 struct pred_node {
-    int32_t id; /* in the graph */
+    int32_t id;                            /* in the graph */
     uint8_t kind, kernel, stride, dilated; /* kernel: the larger side */
     float cin, cout, hin, hout;            /* log2 of channels and of the mean side */
     float params, flops;
@@ -51,8 +51,8 @@ struct pred_net {
     struct pred_node *node;
     int m; /* edges between them, ascending by `to` */
     int32_t *from, *to;
-    float side;      /* log2 of the input's mean side */
-    int n_segments;  /* with a live node */
+    float side;       /* log2 of the input's mean side */
+    int n_segments;   /* with a live node */
     int32_t *segment; /* ascending along `node` */
 };
 
@@ -79,8 +79,9 @@ struct pred_batch {
 };
 void pred_batch_clear(struct pred_batch *b);
 void pred_batch_done(struct pred_batch *b);
-/* Adds a network cut into parts (part[i]: of node i). Groups of the parts in `keep` (bits) only; what
- * they say does not depend on the others, but for whether an edge leads there. O(nodes + edges). */
+/* Adds a network cut into parts (part[i]: of node i). Groups of the parts in `keep` (bits) only;
+ * what they say does not depend on the others, but for whether an edge leads there. O(nodes +
+ * edges). */
 enum { KEEP_ALL = (1 << PARTS) - 1 };
 void pred_batch_add(struct pred_batch *b, const struct pred_net *net, const uint8_t *part,
                     unsigned keep);
@@ -90,14 +91,18 @@ void pred_cut_segments(const struct pred_net *net, int k, int len, uint8_t *part
 /* ---- net.c ---- */
 
 enum { NET_WIDTH = 48, NET_LAYERS = 4, NET_HIDDEN = 64, NET_TOP = 32 };
-/* What is read of a part: sums and means over its groups, and its figures; of a sample: its parts, and
- * all of it as if it were one part. */
-enum { PART_READ = 2 * NET_WIDTH + PRED_GLOBALS, WHOLE = PARTS, NET_READ = (PARTS + 1) * PART_READ };
+/* What is read of a part: sums and means over its groups, and its figures; of a sample: its parts,
+ * and all of it as if it were one part. */
+enum {
+    PART_READ = 2 * NET_WIDTH + PRED_GLOBALS,
+    WHOLE = PARTS,
+    NET_READ = (PARTS + 1) * PART_READ
+};
 
 /* The size of a network for so many outputs, and where its matrices lie. */
 struct net_shape {
     int outputs;
-    bool one_way; /* messages along edges only */
+    bool one_way;                                    /* messages along edges only */
     int embed, layer[NET_LAYERS], hidden, top, head; /* offsets; the bias follows the matrix */
     int n;                                           /* parameters */
 };
@@ -111,8 +116,8 @@ struct net_run {
     VEC(int32_t) count; /* groups of each part of each sample */
 };
 void net_run_done(struct net_run *r);
-/* r->read: samples x NET_READ, but for what follows from the parts; then from the parts in r->read all
- * of it, and r->out: samples x outputs. */
+/* r->read: samples x NET_READ, but for what follows from the parts; then from the parts in r->read
+ * all of it, and r->out: samples x outputs. */
 void net_encode(const struct net_shape *s, const float *w, const struct pred_batch *b,
                 struct net_run *r);
 void net_head(const struct net_shape *s, const float *w, int samples, struct net_run *r);

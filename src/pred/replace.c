@@ -1,5 +1,5 @@
-/* What a replacement does: the parts of the source are encoded once, of the network after only those
- * that differ. */
+/* What a replacement does: the parts of the source are encoded once, of the network after only
+ * those that differ. */
 #include "pred/model_priv.h"
 
 #include <math.h>
@@ -69,8 +69,8 @@ static uint8_t *parts_of(const struct pred_source *s, const struct pred_net *net
 }
 
 /* What lies before the segment's first node is P, what lies behind it C. */
-static void assign_parts(struct pred_source *s, const struct graph *g,
-                         const int32_t *order, const int32_t *segment, int n)
+static void assign_parts(struct pred_source *s, const struct graph *g, const int32_t *order,
+                         const int32_t *segment, int n)
 {
     s->n_ids = graph_n_slots(g);
     s->part = x_malloc((size_t)s->n_ids + 1);
@@ -136,8 +136,9 @@ static bool same_batch(const struct pred_batch *a, const struct pred_batch *b)
 {
     return a->x.n == b->x.n && a->from.n == b->from.n &&
            (a->x.n == 0 || memcmp(a->x.at, b->x.at, a->x.n * sizeof *a->x.at) == 0) &&
-           (a->from.n == 0 || (memcmp(a->from.at, b->from.at, a->from.n * sizeof *a->from.at) == 0 &&
-                               memcmp(a->to.at, b->to.at, a->to.n * sizeof *a->to.at) == 0));
+           (a->from.n == 0 ||
+            (memcmp(a->from.at, b->from.at, a->from.n * sizeof *a->from.at) == 0 &&
+             memcmp(a->to.at, b->to.at, a->to.n * sizeof *a->to.at) == 0));
 }
 
 /* From z to accuracy, on the scale of the source's estimate. */
@@ -147,8 +148,9 @@ static void scale_delta(const struct pred_source *s, double before, double shift
     const struct pred_scale *c = &s->m->scale[s->table];
     double z[3] = {shift, shift - c->shift, shift + c->shift}, v[3];
     for (int i = 0; i < 3; i++)
-        v[i] = out->in_distribution ? pred_acc(&c->curve, before + z[i]) - pred_acc(&c->curve, before)
-                                    : z[i];
+        v[i] = out->in_distribution
+                   ? pred_acc(&c->curve, before + z[i]) - pred_acc(&c->curve, before)
+                   : z[i];
     out->delta = v[0];
     out->low = v[1];
     out->high = v[2];

@@ -56,9 +56,9 @@ void pred_cut(enum pred_variant v, const struct pred_net *net, int i, uint8_t *p
     else if (v == PRED_PSC) /* evenly spread */
         pred_cut_segments(net, (2 * i - 1) * net->n_segments / (2 * (n - 1)), 1, part);
     else /* one that depends on nothing but the network */
-        pred_cut_segments(net,
-                          (int)(hash_bytes(net->node, (size_t)net->n * sizeof *net->node,
-                                           (uint64_t)net->m) %
-                                (uint64_t)net->n_segments),
-                          1, part);
+        pred_cut_segments(
+            net,
+            (int)(hash_bytes(net->node, (size_t)net->n * sizeof *net->node, (uint64_t)net->m) %
+                  (uint64_t)net->n_segments),
+            1, part);
 }

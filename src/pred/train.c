@@ -297,8 +297,7 @@ static void train_members(struct training *t)
     enum { MOST = 64 };
     pthread_t thread[MOST];
     int n = 0, want = t->opts->threads > MOST ? MOST : t->opts->threads;
-    while (n + 1 < want && n + 1 < t->m->members &&
-           pthread_create(&thread[n], NULL, work, t) == 0)
+    while (n + 1 < want && n + 1 < t->m->members && pthread_create(&thread[n], NULL, work, t) == 0)
         n++;
     work(t);
     while (n > 0)

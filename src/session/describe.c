@@ -132,8 +132,7 @@ void describe_candidates(struct session *s, int top, struct str *out)
         str_addf(out, "%4d %-9s ", i + 1, c->id);
         if (estimated)
             str_addf(out, "%-28s ", describe_gain_interval(c->estimate, gain, sizeof gain));
-        str_addf(out, "%-10s %-10s %-11s %s\n",
-                 describe_delta(c->delta_flops, f, sizeof f),
+        str_addf(out, "%-10s %-10s %-11s %s\n", describe_delta(c->delta_flops, f, sizeof f),
                  describe_delta(c->delta_params, p, sizeof p),
                  repair_way(c->result, way, sizeof way), c->ops);
     }

@@ -102,7 +102,8 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
     switch (j->kind) {
     case JOB_QUERY:
         if (j->pred)
-            j->source = pred_source_new(j->pred, j->graph, j->order, j->region.ids, j->region.n, -1);
+            j->source =
+                pred_source_new(j->pred, j->graph, j->order, j->region.ids, j->region.n, -1);
         TRY(layers_open(db, path, j->generation, &j->err));
         j->trouble = db->trouble;
         return query(j, db->db);

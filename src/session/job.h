@@ -18,8 +18,16 @@
 #include "session/training.h"
 #include "session/wants.h"
 
-enum job_kind { JOB_QUERY, JOB_CANDIDATE, JOB_REPAIR, JOB_LAYOUT, JOB_WRITE, JOB_KEEP, JOB_FIT,
-                JOB_WHY };
+enum job_kind {
+    JOB_QUERY,
+    JOB_CANDIDATE,
+    JOB_REPAIR,
+    JOB_LAYOUT,
+    JOB_WRITE,
+    JOB_KEEP,
+    JOB_FIT,
+    JOB_WHY
+};
 
 struct job {
     enum job_kind kind;
@@ -36,21 +44,21 @@ struct job {
     struct session_repair how;
     double patience; /* REPAIR: seconds that it may take; 0: as usual */
     uint64_t seed;
-    int limit;                 /* QUERY */
+    int limit;                     /* QUERY */
     const struct pred_model *pred; /* QUERY: lent by the session; NULL: no estimates */
     int32_t *order;                /* QUERY: the segmentation's */
     struct pred_source *source;    /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
-    bool *keep;                /* LAYOUT: per slot, or NULL */
-    int slot;                  /* LAYOUT */
-    uint64_t key;              /* LAYOUT */
-    char *path;                /* WRITE */
-    int *segment_of;           /* WRITE, or NULL */
-    int segment;               /* KEEP: what the user calls the region */
-    char *origin;              /* KEEP */
-    struct graph *after;       /* WHY: a reference; `graph` is the source's */
-    float *weight[2];          /* WHY, result: per slot of `graph`, of `after` */
-    struct training *training; /* FIT: a reference, with the results */
-    int wake;                  /* FIT: where a byte tells of progress */
+    bool *keep;                    /* LAYOUT: per slot, or NULL */
+    int slot;                      /* LAYOUT */
+    uint64_t key;                  /* LAYOUT */
+    char *path;                    /* WRITE */
+    int *segment_of;               /* WRITE, or NULL */
+    int segment;                   /* KEEP: what the user calls the region */
+    char *origin;                  /* KEEP */
+    struct graph *after;           /* WHY: a reference; `graph` is the source's */
+    float *weight[2];              /* WHY, result: per slot of `graph`, of `after` */
+    struct training *training;     /* FIT: a reference, with the results */
+    int wake;                      /* FIT: where a byte tells of progress */
 
     enum status status; /* results; which ones depends on kind */
     struct err err;

@@ -1,5 +1,6 @@
-/* The predictor of a session. Its model is loaded when a segment is first selected. The source of the
- * selected segment is made by the worker that asks the database, before any candidate is tried. */
+/* The predictor of a session. Its model is loaded when a segment is first selected. The source of
+ * the selected segment is made by the worker that asks the database, before any candidate is tried.
+ */
 #include "session/scoring.h"
 #include "session/session_priv.h"
 
@@ -14,7 +15,8 @@ const struct pred_model *scoring_model(struct session *s)
     if (s->pred_sought)
         return s->pred;
     s->pred_sought = true;
-    char *path = s->predictor_path ? x_strdup(s->predictor_path) : file_data("segments/predictor.bin");
+    char *path =
+        s->predictor_path ? x_strdup(s->predictor_path) : file_data("segments/predictor.bin");
     if ((s->predictor_path || access(path, F_OK) == 0) &&
         pred_model_load(&s->pred, path, &err) != ST_OK) {
         char text[512];

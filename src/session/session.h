@@ -33,13 +33,13 @@ enum session_journal {
 
 struct session_opts {
     uint64_t seed;
-    int threads;             /* 0: as many as there are processors */
-    int tries;               /* records of the database tried for a segment; 0: 100 */
-    const char *vocab_path;  /* NULL or "canonical": the shipped segments/vocab.json; "reference":
-                                segments/reference.json; else a file */
-    const char *segdb_path;  /* NULL: the shipped segments/segments.db; the user's is over it */
+    int threads;            /* 0: as many as there are processors */
+    int tries;              /* records of the database tried for a segment; 0: 100 */
+    const char *vocab_path; /* NULL or "canonical": the shipped segments/vocab.json; "reference":
+                               segments/reference.json; else a file */
+    const char *segdb_path; /* NULL: the shipped segments/segments.db; the user's is over it */
     const char *predictor_path; /* NULL: the shipped segments/predictor.bin, if there is one */
-    const char *input_shape; /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
+    const char *input_shape;    /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
     enum session_journal journal;
     const char *journal_path;
     const int *interrupt; /* polled while waiting (set by a signal handler); NULL: never */

@@ -12,7 +12,15 @@
 #include <stdio.h>
 
 /* Tags of jobs (job.h). */
-enum { TAG_SELECT = 1, TAG_PREVIEW, TAG_WHY, TAG_WRITE, TAG_KEEP, TAG_FIT, TAG_LAYOUT /* + slot */ };
+enum {
+    TAG_SELECT = 1,
+    TAG_PREVIEW,
+    TAG_WHY,
+    TAG_WRITE,
+    TAG_KEEP,
+    TAG_FIT,
+    TAG_LAYOUT /* + slot */
+};
 
 struct version {
     struct session_version pub;
@@ -124,7 +132,8 @@ void session_note(struct session *s, bool good, const char *fmt, ...)
 bool session_interrupted(const struct session *s);
 
 /* scoring.c: the predictor and what it knows of the selected segment. */
-/* The model, loaded when first asked for; NULL: there is none (a notice says when it is damaged). */
+/* The model, loaded when first asked for; NULL: there is none (a notice says when it is damaged).
+ */
 const struct pred_model *scoring_model(struct session *s);
 /* What a QUERY job needs to make the source. */
 void scoring_lend(struct session *s, struct job *query);

@@ -24,8 +24,8 @@ static void bench_replacements(const struct pred_model *m, struct json *j)
     const struct region *r = &session_segment(s, K)->region;
     for (int run = 0; run < RUNS; run++) {
         double begun = now_ms();
-        struct pred_source *source = pred_source_new(
-            m, session_graph(s), session_segmentation(s)->order, r->ids, r->n, 0);
+        struct pred_source *source =
+            pred_source_new(m, session_graph(s), session_segmentation(s)->order, r->ids, r->n, 0);
         for (int i = 0; i < n; i++) {
             struct pred_delta d;
             double from = now_ms();

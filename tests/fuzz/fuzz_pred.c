@@ -1,5 +1,5 @@
-/* The readers of the predictor's file and of tables of labels on any bytes: they say no, or what they
- * read can be used. */
+/* The readers of the predictor's file and of tables of labels on any bytes: they say no, or what
+ * they read can be used. */
 #include "base/hash.h"
 #include "tests/unit/pred_make.h"
 

@@ -20,7 +20,8 @@
 /* after the above */
 #include <cmocka.h>
 
-static char work[64]; /* a folder of this run */
+static char work[64];     /* a folder of this run */
+static char shipped[600]; /* the predictor that comes with the program */
 static char program[512];
 static int n_state;
 
@@ -52,6 +53,10 @@ static int set_up(void **state)
         "-o segments/segments.db >/dev/null 2>mine.err </dev/null",
         program);
     shell(cmd);
+    const char *data = getenv("AUTOGO_DATA");
+    snprintf(shipped, sizeof shipped, "%.*s/segments/predictor.bin",
+             data ? (int)strlen(data) : (int)(strrchr(program, '/') - program),
+             data ? data : program);
     setenv("AUTOGO_DATA", work, 1);
     setenv("HOME", work, 1);
     return 0;
@@ -874,6 +879,40 @@ static void test_keep(void **state)
     quit(v);
 }
 
+/* With the shipped predictor: what it knows is in per cent and ranks, what it does not is marked;
+ * and why. The other tests have none, so that their screens do not change with it. */
+static void test_estimates(void **state)
+{
+    (void)state;
+    assert_int_equal(symlink(shipped, "segments/predictor.bin"), 0);
+    struct vt *v = start(150, 40, "hiaml:src1,src1,r30,src3@s");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, " fit, "));
+    vt_settle(v);
+    assert_true(vt_expect(v, "est. acc"));
+    assert_true(vt_expect(v, "+0.00 %")); /* self */
+    assert_false(strstr(vt_text(v), "unknown"));
+    vt_keys(v, "y");
+    assert_true(vt_expect(v, "raises"));
+    assert_true(vt_expect(v, "9: the most"));
+    vt_keys(v, "y");
+    assert_true(vt_expect(v, "removed"));
+    vt_type(v, ":open zoo:resnet50\r");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, " s?"));
+    quit(v);
+    assert_int_equal(unlink("segments/predictor.bin"), 0);
+    v = start(150, 40, "hiaml:src1,src1,r30,src3@s");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, "unknown"));
+    vt_keys(v, "y");
+    assert_true(vt_expect(v, "no predictor"));
+    quit(v);
+}
+
 static void test_prompt(void **state)
 {
     (void)state;
@@ -979,7 +1018,7 @@ int main(void)
         T(test_resize),      T(test_crash),        T(test_end_signals),   T(test_suspend),
         T(test_idle),        T(test_bad_model),    T(test_hostile_name),  T(test_sanitise),
         T(test_script),      T(test_export_asks),  T(test_recover),       T(test_keep),
-        T(test_prompt),      T(test_random),
+        T(test_estimates),   T(test_prompt),       T(test_random),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -237,7 +237,8 @@ static void test_replacement(void **state)
         if (!after)
             continue;
         struct pred_source *s = pred_source_new(model, o.g, o.s.order, ids, o.s.segment[k].len, 0);
-        struct pred_source *anew = pred_source_new(model, after, o.s.order, ids, o.s.segment[k].len, 0);
+        struct pred_source *anew =
+            pred_source_new(model, after, o.s.order, ids, o.s.segment[k].len, 0);
         struct pred_delta d, back, none;
         pred_replacement(s, after, &d);
         pred_replacement(anew, o.g, &back);

@@ -1,5 +1,5 @@
-/* Files of the predictor: a model comes back as it was; damaged, foreign and newer ones are refused,
- * and so are tables that are none. */
+/* Files of the predictor: a model comes back as it was; damaged, foreign and newer ones are
+ * refused, and so are tables that are none. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,8 +78,9 @@ static void test_damage(void **state)
     assert_int_equal(file_read(path, 64 << 20, &data, &n, NULL), ST_OK);
     for (size_t cut = 0; cut < n; cut += 1 + n / 50)
         refuse(data, cut, "");
-    refuse((const unsigned char *)"PK\3\4 this is a foreign file, longer than the header of ours is",
-           63, "not a predictor");
+    refuse(
+        (const unsigned char *)"PK\3\4 this is a foreign file, longer than the header of ours is",
+        63, "not a predictor");
     data[n / 2] ^= 1;
     refuse(data, n, "damaged");
     data[n / 2] ^= 1;
