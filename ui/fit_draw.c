@@ -246,7 +246,7 @@ static const char *number(const struct session_fit *f, int i, double v, const ch
 static void accuracy_row(struct rect r, const struct session *s, const struct session_fit *f)
 {
     char a[32], b[32], change[48] = "-", predicted[32] = "unknown";
-    struct session_fit_change m = session_fit_measured(f), p = session_fit_predicted(s, f);
+    struct session_fit_change m = session_fit_measured(f), p = session_fit_predicted(s);
     int style = STYLE_DIM;
     if (m.known) {
         snprintf(change, sizeof change, "%+.2f +-%.2f pts", 100 * m.value, 100 * m.error);

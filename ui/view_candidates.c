@@ -1,6 +1,7 @@
 /* What could replace the selected segment. The table fills while workers deliver; refused ones,
  * with the reason, are a table of their own behind Tab. */
 #include "ui/repair_words.h"
+#include "session/describe.h"
 #include "ui/view.h"
 
 #include "base/hash.h"
@@ -318,7 +319,11 @@ static void draw_detail(struct candidates *v, struct rect r)
     if (!c)
         return;
     struct str line = {0};
+    char gain[80];
     screen_putf(r.y + 1, r.x + 1, r.w - 1, STYLE_BOLD, "%s  %s", c->id, c->ops);
+    if (c->estimate && c->record)
+        str_addf(&line, "accuracy, estimated: %s, as in %s; ",
+                 describe_gain_interval(c->estimate, gain, sizeof gain), c->estimate_table);
     if (c->seen)
         add_seen(c, &line);
     else

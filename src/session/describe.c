@@ -15,17 +15,6 @@ const char *describe_delta(int64_t v, char *buf, size_t size)
     return buf;
 }
 
-const char *describe_gain(const struct pred_delta *e, char *buf, size_t size)
-{
-    if (!e)
-        snprintf(buf, size, "%s", "");
-    else if (e->in_distribution)
-        snprintf(buf, size, "%+.2f %%", 100 * e->delta);
-    else
-        snprintf(buf, size, "%+.2f sigma ?", e->delta);
-    return buf;
-}
-
 const char *describe_gain_interval(const struct pred_delta *e, char *buf, size_t size)
 {
     if (!e)

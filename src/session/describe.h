@@ -23,9 +23,9 @@ void describe_diff(const struct graph *a, const struct graph *b, const struct gr
 /* The settings of training, both networks' epochs and the change (fitting.h). */
 void describe_fit(const struct session *s, struct str *out);
 /* "+1.2 M", "-30 k", "0". */
-/* An estimated change of accuracy with its unit: "+0.42 %", or out of distribution "+0.3 sigma ?";
- * "" when there is none. With its 90 % interval: "+0.42 (-0.1..+0.9) %". Into buf, returned. */
-const char *describe_gain(const struct pred_delta *e, char *buf, size_t size);
+/* An estimated change of accuracy with its 90 % interval: "+0.42 (-0.1..+0.9) %", out of
+ * distribution
+ * "+0.3 (-1.2..+1.8) sigma ?"; "" when there is none. Into buf, returned. */
 const char *describe_gain_interval(const struct pred_delta *e, char *buf, size_t size);
 const char *describe_delta(int64_t v, char *buf, size_t size);
 /* The diff's changed nodes that got another size (type of an output or shape of a weight). */

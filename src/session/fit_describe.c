@@ -58,13 +58,13 @@ void describe_fit(const struct session *s, struct str *out)
         add_side(&f.side[0], "before", out);
     if (f.n > 1)
         add_side(&f.side[1], "after", out);
-    struct session_fit_change m = session_fit_measured(&f), p = session_fit_predicted(s, &f);
+    struct session_fit_change m = session_fit_measured(&f), p = session_fit_predicted(s);
     if (!m.known)
         return;
     str_addf(out, "measured change of accuracy: %+.2f points, +- %.2f\n", 100 * m.value,
              100 * m.error);
     if (p.known)
-        str_addf(out, "predicted: %+.2f points\n", 100 * p.value);
+        str_addf(out, "predicted: %+.2f points, +- %.2f\n", 100 * p.value, 100 * p.error);
     else
-        str_add(out, "predicted: unknown (there is no predictor)\n");
+        str_add(out, "predicted: unknown (the predictor knows no such network)\n");
 }

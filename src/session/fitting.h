@@ -95,9 +95,9 @@ struct session_fit_change {
 };
 /* After less before on the test images; its error is that of two shares of so many images. */
 struct session_fit_change session_fit_measured(const struct session_fit *f);
-/* What a predictor says; never known, as there is none yet. */
-struct session_fit_change session_fit_predicted(const struct session *s,
-                                                const struct session_fit *f);
+/* What the predictor estimates of this run's networks, as those of its labels were trained; not
+ * known without a predictor, or out of its distribution. */
+struct session_fit_change session_fit_predicted(const struct session *s);
 
 /* The trained network (after; before when there is no other) to a file, on a worker;
  * session_notice() tells how it went. ST_NO when nothing was trained to its end. */

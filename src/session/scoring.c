@@ -58,6 +58,26 @@ void scoring_drop(struct session *s)
     s->source = NULL;
 }
 
+bool scoring_between(struct session *s, const struct graph *before, const struct graph *after,
+                     struct pred_delta *out)
+{
+    const struct pred_model *m = scoring_model(s);
+    struct graph_diff d;
+    if (!m)
+        return false;
+    graph_diff_init(&d, before, after, true);
+    int32_t *gone = x_malloc(((size_t)d.n_removed + (size_t)d.n_changed + 1) * sizeof *gone);
+    memcpy(gone, d.removed, (size_t)d.n_removed * sizeof *gone);
+    memcpy(gone + d.n_removed, d.changed_a, (size_t)d.n_changed * sizeof *gone);
+    struct pred_source *source =
+        pred_source_new(m, before, graph_topo(before), gone, d.n_removed + d.n_changed, -1);
+    pred_replacement(source, after, out);
+    pred_source_unref(source);
+    free(gone);
+    graph_diff_done(&d);
+    return true;
+}
+
 /* ---- why ---- */
 
 enum status scoring_why(struct job *j)

@@ -58,6 +58,7 @@ struct fit_side {
 struct fitting {
     struct session_fit_settings set; /* of the next run */
     struct fit_side side[2];
+    struct session_fit_change predicted;
     int n;
     int64_t seen; /* of the worker's counters */
 };
@@ -142,6 +143,9 @@ void scoring_take(struct session *s, struct job *query);
 /* Gives a mutation a source: that of the selected segment, else one made at once. */
 void scoring_give(struct session *s, int k, struct job *j);
 void scoring_drop(struct session *s);
+/* What leads from one version to a later one is estimated to do; false: there is no predictor. */
+bool scoring_between(struct session *s, const struct graph *before, const struct graph *after,
+                     struct pred_delta *out);
 void why_take(struct session *s, struct job *j, unsigned *changed);
 void why_drop(struct session *s);
 
