@@ -36,6 +36,7 @@ struct value {
     int n_uses;            /* steps that read it; an output of the graph counts */
     int first, last;       /* steps between which data must be kept */
     struct value *shares;  /* whose buffer it lies in; NULL: its own */
+    size_t offset;         /* floats from the beginning of that one's data */
     struct value *copy;    /* the same in another layout, and so on */
     struct value *same;    /* what its readers read instead (plan_skip); NULL: itself */
     bool pinned;           /* the caller's or a constant: never written in place */

@@ -29,6 +29,14 @@ void k_moves_done(struct step *s);
 void k_pad_done(struct step *s);
 void k_taps_done(struct step *s);
 
+/* An empty list of moves as the step's state, and one more move in it, all zeros. */
+struct moves *k_moves_begin(struct step *s);
+struct move *k_moves_add(struct moves *m);
+/* Whether the inputs of a Concat, as they lie, are the output cut into pieces. */
+bool k_concat_in_row(const struct step *s);
+/* Of such a Concat: from now on only those inputs are copied whose buffers are not these pieces. */
+void k_concat_join(struct step *s);
+
 /* What oneDNN calls the function that the step computes; false: it has no name there. */
 bool k_function(const struct step *s, dnnl_alg_kind_t *alg, float *a, float *b);
 /* Along an axis of `in` elements that becomes `out`: fills the taps of Pad (reflect, edge). */

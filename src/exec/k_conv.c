@@ -113,11 +113,20 @@ static enum status fold(const struct step *s, const struct geom *g, struct conv 
 
 /* ---- preparing ---- */
 
-static enum status describe(const struct exec *e, const struct step *s, const struct geom *g,
-                            struct conv *c, struct err *err)
+/* In blocks of channels where they fill them, else as oneDNN likes it. */
+static dnnl_memory_desc_t in_blocks(const struct ttype *t)
 {
-    dnnl_prop_kind_t prop = exec_training(e) ? dnnl_forward_training : dnnl_forward_inference;
-    dnnl_memory_desc_t src = exec_md_any(&s->in[0]->md), dst = exec_md_any(&s->out[0]->md);
+    dnnl_memory_desc_t plain = exec_md_plain(t->rank, t->dim), md = exec_md_blocked(&plain);
+
+    if (md.dims[1] == t->dim[1] && !dnnl_memory_desc_equal(&md, &plain))
+        return md;
+    return exec_md_any(&plain);
+}
+
+static enum status describe(const struct step *s, const struct geom *g, struct conv *c,
+                            dnnl_prop_kind_t prop, dnnl_memory_desc_t src, dnnl_memory_desc_t dst,
+                            struct err *err)
+{
     dnnl_memory_desc_t w = exec_md_any(&c->plain), vec = exec_md_plain(1, &s->out[0]->type.dim[1]);
     const dnnl_memory_desc_t *bias = has_bias(s) ? &vec : NULL;
     dnnl_primitive_attr_t attr;
@@ -144,6 +153,27 @@ static enum status describe(const struct exec *e, const struct step *s, const st
     st = prim_init(&c->main, &d, attr, NULL, err);
     if (attr)
         dnnl_primitive_attr_destroy(attr);
+    return st;
+}
+
+/* Left to itself oneDNN puts the channels last here and there, which is no faster for convolutions
+ * but slower for pools, and what a Concat joins would not lie in one piece. */
+static enum status choose(const struct exec *e, const struct step *s, const struct geom *g,
+                          struct conv *c, struct err *err)
+{
+    bool training = exec_training(e);
+    dnnl_prop_kind_t prop = training ? dnnl_forward_training : dnnl_forward_inference;
+    enum status st;
+
+    if (s->node->op == OP_CONV && !training) {
+        st = describe(s, g, c, prop, in_blocks(&s->in[0]->type), in_blocks(&s->out[0]->type), err);
+        if (st == ST_OK && !prim_is_reference(&c->main))
+            return ST_OK;
+        prim_done(&c->main);
+        if (st != ST_OK && st != ST_UNSUPPORTED)
+            return st;
+    }
+    st = describe(s, g, c, prop, exec_md_any(&s->in[0]->md), exec_md_any(&s->out[0]->md), err);
     return st == ST_UNSUPPORTED ? exec_unsupported(s, err, "oneDNN has no such convolution") : st;
 }
 
@@ -166,7 +196,7 @@ static enum status prepare(const struct exec *e, struct step *s, struct err *err
     c->plain = weights_md(s, &g, transposed);
     if (s->fusion && s->fusion->norm[0])
         TRY(fold(s, &g, c, err));
-    return describe(e, s, &g, c, err);
+    return choose(e, s, &g, c, err);
 }
 
 enum status k_conv_layout(struct exec *e, struct step *s, bool *takes, struct err *err)

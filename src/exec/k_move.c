@@ -1,15 +1,14 @@
 /* Operators that only move elements: each becomes a list of strided copies (struct moves). */
-#include "exec/exec_back.h"
 #include "exec/k.h"
 
-static struct move *add_move(struct moves *m)
+struct move *k_moves_add(struct moves *m)
 {
     m->at = x_reallocarray(m->at, (size_t)m->n + 1, sizeof *m->at);
     m->at[m->n] = (struct move){0};
     return &m->at[m->n++];
 }
 
-static struct moves *begin(struct step *s)
+struct moves *k_moves_begin(struct step *s)
 {
     struct moves *m = x_calloc(1, sizeof *m);
 
@@ -50,128 +49,10 @@ enum status k_flat_init(struct exec *e, struct step *s, struct err *err)
     (void)e;
     if (s->in[0]->count != s->out[0]->count)
         return exec_unsupported(s, err, "its shape is computed by the model");
-    v = add_move(begin(s));
+    v = k_moves_add(k_moves_begin(s));
     v->rank = 1;
     v->dim[0] = (int64_t)s->in[0]->size;
     v->ss[0] = v->ds[0] = 1;
-    return ST_OK;
-}
-
-/* ---- Concat, Split ---- */
-
-/* The part of the larger type that begins at `at` along the axis is the whole of the smaller. */
-static void part(struct move *v, const struct ttype *small, const struct ttype *large, int axis,
-                 int64_t at, bool joining)
-{
-    int64_t in_small[TTYPE_MAX_RANK], in_large[TTYPE_MAX_RANK];
-
-    k_strides(small, in_small);
-    k_strides(large, in_large);
-    v->rank = small->rank;
-    for (int i = 0; i < v->rank; i++) {
-        v->dim[i] = small->dim[i];
-        v->ss[i] = joining ? in_small[i] : in_large[i];
-        v->ds[i] = joining ? in_large[i] : in_small[i];
-    }
-    *(joining ? &v->dst : &v->src) = at * in_large[axis];
-}
-
-enum status k_concat_init(struct exec *e, struct step *s, struct err *err)
-{
-    const struct ttype *y = &s->out[0]->type;
-    int axis = ttype_axis(node_int(s->node, "axis", 0), y->rank);
-    struct moves *m = begin(s);
-    int64_t at = 0;
-
-    (void)e;
-    (void)err;
-    for (int i = 0; i < s->n_in; i++) {
-        struct move *v = add_move(m);
-
-        v->in = i;
-        part(v, &s->in[i]->type, y, axis, at, true);
-        at += s->in[i]->type.dim[axis];
-    }
-    return ST_OK;
-}
-
-/* Blocked inputs are joined by oneDNN. */
-static enum status blocked_init(struct exec *e, struct step *s, struct err *err)
-{
-    struct prim *p = s->state;
-
-    (void)e;
-    for (int i = 0; i < s->n_in; i++)
-        TRY(prim_bind(p, DNNL_ARG_MULTIPLE_SRC + i, &s->in[i]->md, s->in[i]->data, err));
-    return prim_bind(p, DNNL_ARG_DST, &s->out[0]->md, s->out[0]->data, err);
-}
-
-static const struct exec_kernel blocked = {.op = OP_CONCAT,
-                                           .init = blocked_init,
-                                           .forward = k_prim,
-                                           .done = k_prim_done,
-                                           .gradient = &back_concat};
-
-/* The gradient can be cut into parts only where these are whole blocks. */
-static bool whole_blocks(const struct step *s, int axis)
-{
-    const dnnl_memory_desc_t *y = prim_md(s->state, dnnl_query_dst_md);
-    int64_t block = 1;
-
-    for (int i = 0; i < y->format_desc.blocking.inner_nblks; i++)
-        block *= y->format_desc.blocking.inner_blks[i];
-    for (int i = 0; i < s->n_in; i++)
-        if (axis != 1 || s->in[i]->type.dim[axis] % block != 0)
-            return false;
-    return true;
-}
-
-enum status k_concat_layout(struct exec *e, struct step *s, bool *takes, struct err *err)
-{
-    dnnl_memory_desc_t src[PRIM_ARGS - 2], any = exec_md_any(&s->out[0]->md);
-    int axis = ttype_axis(node_int(s->node, "axis", 0), s->out[0]->type.rank);
-    bool some = false;
-    enum status st;
-
-    if (s->n_in > PRIM_ARGS - 2)
-        return ST_OK;
-    for (int i = 0; i < s->n_in; i++) {
-        src[i] = s->in[i]->md;
-        some |= !s->in[i]->plain;
-    }
-    if (!some)
-        return ST_OK;
-    s->kernel = &blocked;
-    s->state = x_calloc(1, sizeof(struct prim));
-    st = prim_init_concat(s->state, &any, axis, src, s->n_in, err);
-    *takes = st == ST_OK && (!exec_training(e) || whole_blocks(s, axis));
-    if (*takes) {
-        exec_set_md(s->out[0], prim_md(s->state, dnnl_query_dst_md));
-        return ST_OK;
-    }
-    k_prim_done(s);
-    s->state = NULL;
-    s->kernel = exec_kernel_of(OP_CONCAT);
-    return st == ST_UNSUPPORTED ? ST_OK : st;
-}
-
-enum status k_split_init(struct exec *e, struct step *s, struct err *err)
-{
-    const struct ttype *x = &s->in[0]->type;
-    int axis = ttype_axis(node_int(s->node, "axis", 0), x->rank);
-    struct moves *m = begin(s);
-    int64_t at = 0;
-
-    (void)e;
-    if (s->n_in > 1 && s->in[1] && !s->in[1]->tensor)
-        return exec_unsupported(s, err, "the model computes its sizes");
-    for (int i = 0; i < s->n_out; i++) {
-        struct move *v = add_move(m);
-
-        v->out = i;
-        part(v, &s->out[i]->type, x, axis, at, false);
-        at += s->out[i]->type.dim[axis];
-    }
     return ST_OK;
 }
 
@@ -193,8 +74,8 @@ enum status k_slice_init(struct exec *e, struct step *s, struct err *err)
     int n = k_const_ints(s, 1, start, TTYPE_MAX_RANK);
     int n_axes = k_const_ints(s, 3, axes, TTYPE_MAX_RANK);
     int n_step = k_const_ints(s, 4, step, TTYPE_MAX_RANK);
-    struct moves *m = begin(s);
-    struct move *v = add_move(m);
+    struct moves *m = k_moves_begin(s);
+    struct move *v = k_moves_add(m);
 
     (void)e;
     if (n < 0 || n_axes == -2 || n_step == -2 || !s->in[2]->tensor)
@@ -221,7 +102,7 @@ enum status k_slice_init(struct exec *e, struct step *s, struct err *err)
 enum status k_transpose_init(struct exec *e, struct step *s, struct err *err)
 {
     const struct ttype *x = &s->in[0]->type, *y = &s->out[0]->type;
-    struct move *v = add_move(begin(s));
+    struct move *v = k_moves_add(k_moves_begin(s));
     int64_t from[TTYPE_MAX_RANK];
 
     (void)e;
@@ -245,7 +126,7 @@ enum status k_depth_init(struct exec *e, struct step *s, struct err *err)
     const struct ttype *deep = &s->in[0]->type, *wide = &s->out[0]->type;
     bool crd = to_space && !strcmp(node_string(s->node, "mode", "DCR"), "CRD");
     int64_t b = node_int(s->node, "blocksize", 1), plane, in_deep[6], in_wide[6];
-    struct move *v = add_move(begin(s));
+    struct move *v = k_moves_add(k_moves_begin(s));
 
     (void)e;
     (void)err;
@@ -289,8 +170,8 @@ enum status k_pad_init(struct exec *e, struct step *s, struct err *err)
         return exec_unsupported(s, err, "the model computes its pads");
     if (!is_constant_pad(s))
         return k_pad_taps(s, !strcmp(node_string(s->node, "mode", ""), "reflect"), err);
-    m = begin(s);
-    v = add_move(m);
+    m = k_moves_begin(s);
+    v = k_moves_add(m);
     v->rank = x->rank;
     k_strides(x, v->ss);
     k_strides(y, v->ds);

@@ -18,6 +18,8 @@ void plan_params(struct exec *e);
 void plan_fuse(struct exec *e);
 /* Asks the kernels for their layouts; adds steps that copy from one to another. */
 enum status plan_layouts(struct exec *e, struct err *err);
+/* Sets first and last of every value that a step makes or reads. */
+void plan_lifetimes(struct exec *e);
 /* Gives every value its buffer. */
 enum status plan_buffers(struct exec *e, struct err *err);
 

@@ -5,21 +5,10 @@
 
 static const struct exec_kernel nothing = {.op = OP_IDENTITY};
 
-/* Index of the one step that reads v; -1: none, or several uses. */
-static int only_reader(const struct exec *e, const struct value *v, size_t from)
-{
-    if (v->n_uses != 1)
-        return -1;
-    for (size_t i = from; i < e->steps.n; i++)
-        for (int p = 0; p < e->steps.at[i].n_in; p++)
-            if (e->steps.at[i].in[p] == v)
-                return (int)i;
-    return -1;
-}
-
 /* `done` is computed by `by` from now on. */
 static void absorb(struct step *by, struct step *done)
 {
+    done->out[0]->first = by->out[0]->first;
     by->out[0] = done->out[0];
     for (int p = 0; p < done->n_in; p++)
         if (done->in[p])
@@ -35,7 +24,8 @@ static void absorb(struct step *by, struct step *done)
 static bool hands_on(const struct exec *e, const struct step *s)
 {
     if (s->node->op == OP_DROPOUT)
-        return !exec_training(e) && s->n_out == 1 && (s->n_in < 3 || !s->in[2]);
+        return !exec_training(e) && (s->n_out == 1 || s->out[1]->n_uses == 0) &&
+               (s->n_in < 3 || !s->in[2]);
     return s->node->op == OP_IDENTITY;
 }
 
@@ -109,20 +99,9 @@ static bool take_function(struct step *conv, struct step *next)
     return true;
 }
 
-/* The step that makes v; -1: the graph's input or a constant. */
-static int maker(const struct exec *e, const struct value *v, size_t before)
-{
-    for (size_t i = 0; i < before; i++)
-        for (int p = 0; p < e->steps.at[i].n_out; p++)
-            if (e->steps.at[i].out[p] == v)
-                return (int)i;
-    return -1;
-}
-
 /* conv(x) + other, where the other is there before the convolution starts. */
-static bool take_sum(struct exec *e, size_t at, struct step *next)
+static bool take_sum(struct step *conv, struct step *next)
 {
-    struct step *conv = &e->steps.at[at];
     struct fusion *f = conv->fusion;
     struct value *other, *mine = conv->out[0];
     struct value **in;
@@ -131,7 +110,8 @@ static bool take_sum(struct exec *e, size_t at, struct step *next)
         f->n_post || conv->node->op != OP_CONV || next->in[0] == next->in[1])
         return false;
     other = next->in[0] == mine ? next->in[1] : next->in[0];
-    if (other->tensor || !dnnl_memory_desc_equal(&other->md, &mine->md) || maker(e, other, at) < 0)
+    if (other->tensor || !dnnl_memory_desc_equal(&other->md, &mine->md) ||
+        other->first >= mine->first)
         return false;
     absorb(conv, next);
     in = x_calloc(5, sizeof(struct value *));
@@ -164,19 +144,20 @@ static void follow(struct exec *e)
 
 void plan_fuse(struct exec *e)
 {
+    plan_lifetimes(e);
     for (size_t i = 0; i < e->steps.n; i++) {
         struct step *s = &e->steps.at[i];
-        int next;
 
         if ((s->node->op != OP_CONV && s->node->op != OP_CONVT) || !constants(s, 1) || s->n_in == 0)
             continue;
         s->fusion = x_calloc(1, sizeof *s->fusion);
-        while ((next = only_reader(e, s->out[0], i + 1)) >= 0) {
-            struct step *n = &e->steps.at[next];
+        /* The last reader is the only one: no step that reads what i makes has been absorbed yet. */
+        while (s->out[0]->n_uses == 1) {
+            struct step *n = &e->steps.at[s->out[0]->last];
 
             if (n->in[0] != s->out[0] && n->node->op != OP_ADD && n->node->op != OP_SUM)
                 break;
-            if (!take_norm(s, n) && !take_sum(e, i, n) && !take_function(s, n))
+            if (!take_norm(s, n) && !take_sum(s, n) && !take_function(s, n))
                 break;
         }
     }

@@ -1,5 +1,6 @@
 /* Buffers. Where every value must be kept each has its own; in inference a buffer is used again
- * as soon as its last reader has run, and steps that may work in place do. */
+ * as soon as its last reader has run, and steps that may work in place do; what a Concat joins is
+ * written into its output. */
 #include "exec/plan.h"
 
 static enum status own_buffer(struct exec *e, struct value *v, struct err *err)
@@ -12,10 +13,12 @@ static enum status own_buffer(struct exec *e, struct value *v, struct err *err)
 
 /* ---- lifetimes ---- */
 
-static struct value *root(struct value *v)
+/* The value that has the buffer in which v lies, *offset floats behind its beginning. */
+static struct value *root(struct value *v, size_t *offset)
 {
-    while (v->shares)
-        v = v->shares;
+    *offset = 0;
+    for (; v->shares; v = v->shares)
+        *offset += v->offset;
     return v;
 }
 
@@ -32,10 +35,8 @@ static bool is_pinned(const struct exec *e, const struct value *v)
     return false;
 }
 
-static void find_lifetimes(struct exec *e)
+void plan_lifetimes(struct exec *e)
 {
-    for (size_t i = 0; i < e->values.n; i++)
-        e->values.at[i]->pinned = is_pinned(e, e->values.at[i]);
     for (size_t i = 0; i < e->steps.n; i++) {
         const struct step *s = &e->steps.at[i];
 
@@ -61,25 +62,52 @@ static struct value *in_place(const struct step *s, bool *view)
     return *view || s->kernel->in_place ? x : NULL;
 }
 
+static void lie_in(struct value *v, struct value *of, size_t offset)
+{
+    v->shares = of;
+    v->offset = offset;
+    if (v->last > of->last)
+        of->last = v->last;
+}
+
 static void share(struct step *s, int at)
 {
     bool view;
     struct value *x = in_place(s, &view), *y, *r;
+    size_t offset, other;
 
     if (!x || s->n_out != 1)
         return;
     y = s->out[0];
-    r = root(x);
+    r = root(x, &offset);
     if (y->pinned || r->pinned || x->size != y->size || (!view && r->last != at))
         return;
     if (view ? !x->plain : !dnnl_memory_desc_equal(&x->md, &y->md))
         return;
     for (int p = 0; p < s->n_in && !view; p++) /* read by another way too */
-        if (s->in[p] && s->in[p] != x && root(s->in[p]) == r)
+        if (s->in[p] && s->in[p] != x && root(s->in[p], &other) == r)
             return;
-    y->shares = r;
-    if (y->last > r->last)
-        r->last = y->last;
+    lie_in(y, r, offset);
+}
+
+/* Inputs of a Concat that are made here are written where its output has them. */
+static void join(struct step *s)
+{
+    bool some = false;
+    size_t at = 0, offset;
+
+    if (s->kernel->op != OP_CONCAT || s->out[0]->pinned || !k_concat_in_row(s))
+        return;
+    for (int p = 0; p < s->n_in; at += s->in[p++]->size) {
+        struct value *r = root(s->in[p], &offset);
+
+        if (r->pinned || r == s->out[0] || r->size != s->in[p]->size)
+            continue;
+        lie_in(r, s->out[0], at);
+        some = true;
+    }
+    if (some)
+        k_concat_join(s);
 }
 
 /* ---- the arena ---- */
@@ -122,9 +150,10 @@ static enum status place(struct exec *e, struct slots *slots, const struct step 
                          struct err *err)
 {
     for (int p = 0; p < s->n_out; p++) {
-        struct value *v = s->out[p];
+        size_t offset;
+        struct value *v = root(s->out[p], &offset);
 
-        if (v->shares || v->data)
+        if (v->data)
             continue;
         if (v->pinned) {
             TRY(own_buffer(e, v, err));
@@ -142,15 +171,23 @@ static enum status reuse_buffers(struct exec *e, struct err *err)
     struct slots slots = {0};
     enum status st = ST_OK;
 
-    find_lifetimes(e);
-    for (size_t i = 0; i < e->steps.n; i++)
+    for (size_t i = 0; i < e->values.n; i++)
+        e->values.at[i]->pinned = is_pinned(e, e->values.at[i]);
+    plan_lifetimes(e);
+    for (size_t i = 0; i < e->steps.n; i++) {
         share(&e->steps.at[i], (int)i);
+        join(&e->steps.at[i]);
+    }
     for (size_t i = 0; i < e->steps.n && st == ST_OK; i++)
         st = place(e, &slots, &e->steps.at[i], (int)i, err);
     vec_done(&slots.all);
-    for (size_t i = 0; i < e->values.n; i++)
+    for (size_t i = 0; i < e->values.n && st == ST_OK; i++) {
+        size_t offset;
+        const struct value *r = root(e->values.at[i], &offset);
+
         if (e->values.at[i]->shares)
-            e->values.at[i]->data = root(e->values.at[i])->data;
+            e->values.at[i]->data = r->data + offset;
+    }
     return st;
 }
 

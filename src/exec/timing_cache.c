@@ -9,7 +9,10 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { MOST_BYTES = 4096 };
+enum {
+    MOST_BYTES = 4096,
+    EXECUTOR = 2 /* raised when networks take another time than before */
+};
 
 const char *timing_cpu(char *buf, size_t size)
 {
@@ -33,8 +36,8 @@ static void add_key(struct str *s, const struct timing *t, const struct graph *g
     const dnnl_version_t *v = dnnl_version();
     char cpu[200];
 
-    str_addf(s, "autogo latency %s\ngraph %016llx\nbatch %lld\nthreads %d\n", PACKAGE_VERSION,
-             (unsigned long long)graph_hash(g), (long long)t->batch, t->threads);
+    str_addf(s, "autogo latency %s.%d\ngraph %016llx\nbatch %lld\nthreads %d\n", PACKAGE_VERSION,
+             EXECUTOR, (unsigned long long)graph_hash(g), (long long)t->batch, t->threads);
     str_addf(s, "cpu %s\noneDNN %d.%d.%d isa %d\n", timing_cpu(cpu, sizeof cpu), v->major, v->minor,
              v->patch, (int)dnnl_get_effective_cpu_isa());
 }
