@@ -113,6 +113,7 @@ static enum status run_candidates(struct cli *c, struct err *err)
                              .input_shape = c->input_shape,
                              .vocab_path = cli_get(c, "--vocab"),
                              .segdb_path = cli_get(c, "--segments"),
+                             .predictor_path = cli_get(c, "--predictor"),
                              .interrupt = &cli_interrupted};
     struct session *s = session_new(&o);
     enum status st = find(c, s, k, (int)top, err);
@@ -200,6 +201,7 @@ static const struct cli_option options_candidates[] = {
     CLI_REPAIR_OPTIONS,
     {"--explain", NULL, NULL, "tell why each refused one cannot be repaired"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
+    {"--predictor", NULL, "FILE", "as autogo train writes it (the shipped one)"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
@@ -222,6 +224,7 @@ static const struct cli_option options_mutate[] = {
     CLI_REPAIR_OPTIONS,
     {"--output", "-o", "FILE", "where the result goes"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
+    {"--predictor", NULL, "FILE", "as autogo train writes it (the shipped one)"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };

@@ -17,6 +17,7 @@ static struct session *scripted_session(const struct cli *c)
                              .input_shape = c->input_shape,
                              .vocab_path = cli_get(c, "--vocab"),
                              .segdb_path = cli_get(c, "--segments"),
+                             .predictor_path = cli_get(c, "--predictor"),
                              .journal = journal ? SESSION_JOURNAL_FILE : SESSION_JOURNAL_OFF,
                              .journal_path = journal,
                              .interrupt = &cli_interrupted};
@@ -102,6 +103,7 @@ static const struct cli_option options_run[] = {
     {"--echo", NULL, NULL, "print every command before its answer"},
     {"--journal", NULL, "FILE", "keep the session's journal in FILE (recover goes on with it)"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
+    {"--predictor", NULL, "FILE", "as autogo train writes it (the shipped one)"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
@@ -125,6 +127,7 @@ static enum status run_ui(struct cli *c, struct err *err)
                              .input_shape = c->input_shape,
                              .vocab_path = cli_get(c, "--vocab"),
                              .segdb_path = cli_get(c, "--segments"),
+                             .predictor_path = cli_get(c, "--predictor"),
                              .journal = journal ? SESSION_JOURNAL_FILE : SESSION_JOURNAL_DEFAULT,
                              .journal_path = journal};
     if (!c->ui)
@@ -142,6 +145,7 @@ static const struct cli_option options_ui[] = {
     {"--keys", NULL, "FILE", "feed the keys in FILE"},
     {"--journal", NULL, "FILE", "keep the session's journal in FILE"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
+    {"--predictor", NULL, "FILE", "as autogo train writes it (the shipped one)"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };

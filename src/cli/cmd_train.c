@@ -33,6 +33,11 @@ static enum status write_manifest(const struct lesson *l, const char *path, doub
     return st;
 }
 
+static void on_step(void *arg, int done, int total)
+{
+    cli_progress(arg, done, total, "steps");
+}
+
 static enum status train(struct lesson *l, const char *path, struct err *err)
 {
     struct cli *c = l->c;
@@ -40,8 +45,11 @@ static enum status train(struct lesson *l, const char *path, struct err *err)
     double begun = clock_s();
     TRY(file_try(path, err));
     TRY(lesson_begin(l, err));
+    l->opts.progress = on_step;
+    l->opts.progress_arg = c;
     TRY(pred_train(&m, l->table, l->n, &l->opts, err));
     double seconds = clock_s() - begun;
+    cli_progress_end(c);
     enum status st = pred_model_save(m, path, err);
     pred_model_free(m);
     TRY(st);

@@ -23,6 +23,7 @@ struct session *cli_session(const struct cli *c)
                              .input_shape = c->input_shape,
                              .vocab_path = cli_get(c, "--vocab"),
                              .segdb_path = cli_get(c, "--segments"),
+                             .predictor_path = cli_get(c, "--predictor"),
                              .interrupt = &cli_interrupted};
     return session_new(&o);
 }

@@ -79,7 +79,7 @@ struct pred_opts {
     uint64_t seed;
     int threads; /* members are trained side by side; the result does not depend on it */
     const int *cancel;
-    /* Called from any thread as members advance; may be NULL. */
+    /* Called on the caller's thread as all members advance, by steps; may be NULL. */
     void (*progress)(void *arg, int done, int total);
     void *progress_arg;
 };

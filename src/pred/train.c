@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-enum { BATCH = 32, CHECKS = 25, FEWEST = 20 };
+enum { BATCH = 32, CHECKS = 16, FEWEST = 20, LEAST_STEPS = 1000 };
 #define PEAK_RATE 3e-3
 #define REFERENCE_RATE 1e-4
 #define DECAY 0.02
@@ -28,7 +28,8 @@ struct training {
     struct pred_model *m;
     int **fold; /* of each item of each table: the member that leaves it out; -1: not learnt from */
     int steps;
-    atomic_int next, done;
+    atomic_int next, done; /* members begun, steps done by all */
+    pthread_t caller;
     atomic_bool cancelled;
 };
 
@@ -197,7 +198,7 @@ static void shuffle(struct member *m)
 
 static void gather_items(struct member *m)
 {
-    enum { MOST_CHECKED = 400 };
+    enum { MOST_CHECKED = 150 };
     const struct training *t = m->t;
     for (int k = 0; k < t->n; k++) {
         int checked = 0;
@@ -235,9 +236,10 @@ static void learn(struct training *t, int index)
                 m.best_score = score;
                 memcpy(m.best, m.mean, n * sizeof *m.best);
             }
-            if (t->opts->progress)
-                t->opts->progress(t->opts->progress_arg, step + 1, t->steps);
         }
+        int done = atomic_fetch_add(&t->done, 1) + 1;
+        if (t->opts->progress && pthread_equal(t->caller, pthread_self()))
+            t->opts->progress(t->opts->progress_arg, done, t->steps * t->m->members);
         if (t->opts->cancel && *(const volatile int *)t->opts->cancel)
             atomic_store(&t->cancelled, true);
     }
@@ -287,8 +289,12 @@ static enum status prepare(struct training *t, struct err *err)
         all += (size_t)n;
     }
     t->steps = t->opts->steps;
-    if (t->steps == 0)
-        t->steps = all * 15 / BATCH > 2000 ? (int)(all * 15 / BATCH) : 2000;
+    if (t->steps == 0) {
+        size_t epochs = 8 * all / BATCH;
+        t->steps = epochs > LEAST_STEPS ? (int)epochs : LEAST_STEPS;
+        if (t->opts->variant == PRED_PSC) /* it has more to learn from */
+            t->steps *= 2;
+    }
     return ST_OK;
 }
 
@@ -310,7 +316,7 @@ enum status pred_train(struct pred_model **out, struct pred_table *tables, int n
     if (n < 1 || n > PRED_MAX_TABLES)
         return err_set(err, ST_USAGE, "1 to %d tables can be learnt from", PRED_MAX_TABLES);
     int members = opts->members ? opts->members : 5;
-    struct training t = {.tables = tables, .n = n, .opts = opts};
+    struct training t = {.tables = tables, .n = n, .opts = opts, .caller = pthread_self()};
     t.m = pred_model_new(opts->variant, opts->reference, members, n);
     t.fold = x_calloc((size_t)n, sizeof *t.fold);
     enum status st = prepare(&t, err);
