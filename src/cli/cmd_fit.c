@@ -110,6 +110,8 @@ static void add_json(struct cli *c, const struct fit_result *r, const struct fit
     json_knum(&j, "seconds", r->seconds);
     json_kstr(&j, "data", d->name);
     json_kint(&j, "images", o->n_train && o->n_train < d->n_train ? o->n_train : d->n_train);
+    json_kint(&j, "batch", r->batch);
+    json_knum(&j, "lr", r->lr);
     json_kint(&j, "seed", (int64_t)c->seed);
     json_kint(&j, "threads", o->threads);
     json_kstr(&j, "adapted", r->adapted);
@@ -124,7 +126,8 @@ static void add_text(struct cli *c, const struct fit_result *r, const struct fit
 {
     const struct fit_task_info *task = fit_task_info(o->task);
     struct str *s = &c->out;
-    str_addf(s, "%s on %s, task %s\n", c->arg[0], d->name, task->name);
+    str_addf(s, "%s on %s, task %s, batch %d, learning rate %g\n", c->arg[0], d->name, task->name,
+             r->batch, r->lr);
     if (r->adapted[0])
         str_addf(s, "adapted: %s\n", r->adapted);
     if (r->resumed)
@@ -207,7 +210,7 @@ static const struct cli_option options[] = {
     {"--task", NULL, "T",
      "classify (accuracy), sr: twice the resolution, denoise (PSNR), segment: class of each pixel "
      "of a canvas of garments (mean IoU), keypoints: points of the garments (PCK) (classify)"},
-    FIT_OPTIONS("4", "all", "64", "by task", "2000", "0"),
+    FIT_OPTIONS("4", "all", "by task", "by task", "2000", "0"),
     {"--checkpoint", NULL, "FILE",
      "written after each epoch; the same command goes on from it, to the same result"},
     {"--output", "-o", "FILE", "write the trained network"},

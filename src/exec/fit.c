@@ -56,7 +56,7 @@ static void set_defaults(struct fit *f)
         o->n_train = f->t.info.n_train;
     if (o->n_test <= 0 || o->n_test > f->t.info.n_test)
         o->n_test = f->t.info.n_test;
-    o->batch = o->batch > 0 ? o->batch : 64;
+    o->batch = o->batch > 0 ? o->batch : f->task->info.batch;
     o->batch = o->batch > o->n_train ? o->n_train : o->batch;
     o->lr = o->lr > 0 ? o->lr : f->task->info.lr;
     o->momentum = o->momentum > 0 ? o->momentum : 0.9;
@@ -376,6 +376,8 @@ static enum status all_epochs(struct fit *f, struct fit_result *r, struct err *e
     const struct fit_epoch *last = &r->epoch[f->o.epochs - 1];
     r->value = last->test_value;
     r->loss = last->test_loss;
+    r->batch = f->o.batch;
+    r->lr = f->o.lr;
     r->seconds = last->seconds;
     r->baseline = baseline(f);
     return ST_OK;

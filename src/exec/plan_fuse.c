@@ -151,7 +151,7 @@ void plan_fuse(struct exec *e)
         if ((s->node->op != OP_CONV && s->node->op != OP_CONVT) || !constants(s, 1) || s->n_in == 0)
             continue;
         s->fusion = x_calloc(1, sizeof *s->fusion);
-        /* The last reader is the only one: no step that reads what i makes has been absorbed yet. */
+        /* The last reader is the only one: none of what i makes has been absorbed before. */
         while (s->out[0]->n_uses == 1) {
             struct step *n = &e->steps.at[s->out[0]->last];
 

@@ -37,6 +37,7 @@ struct fit_task_info {
     const char *unit;   /* "%": the metric is a share, 0 to 1; "dB" */
     const char *help;
     double lr; /* peak of the learning rate */
+    int batch;
 };
 const struct fit_task_info *fit_task_info(enum fit_task task);
 /* false: there is no task of this name. */
@@ -54,7 +55,7 @@ struct fit_opts {
     int n_train; /* images (or canvases) used of the training set, the first ones of a seeded order;
                     0: all */
     int n_test;  /* 0: all */
-    int batch;   /* 0: 64 */
+    int batch;   /* 0: the task's */
     double lr;   /* peak of a one-cycle schedule, to zero at the end; 0: the task's */
     double momentum; /* 0: 0.9 */
     double decay;    /* 0: 5e-4 for SGD, none for Adam; negative: none */
@@ -86,6 +87,8 @@ struct fit_result {
     double value, loss;      /* metric and loss on the test images, after the last epoch */
     double baseline; /* the metric of a trivial answer: the most frequent class, bilinear upscaling,
                         the noisy image, ground everywhere, each point's mean place */
+    int batch;       /* as it was used */
+    double lr;       /* as it was used */
     double seconds;  /* of all epochs, also of those before a break */
     int resumed;     /* epochs that the checkpoint had */
     struct graph *trained; /* with its weights and running statistics */

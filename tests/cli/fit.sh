@@ -60,6 +60,11 @@ task zoo:fsrcnn sr psnr '16x16'
 task zoo:unet denoise psnr '32x32'
 task "$net" segment miou 'cut after .*pyramid pooling'
 task "$net" keypoints pck 'cut after .*three transposed'
+# with what the task says of rate and batch a network beats bilinear upscaling soon
+expect 0 fit zoo:fsrcnn-3 --task sr --images 2000 --test-images 200 --threads 1 --json
+is 16 batch
+awk "BEGIN { exit !($(json lr) == 0.003) }" || fail "sr: lr $(json lr)"
+awk "BEGIN { exit !($(json value) > $(json baseline) + 0.5) }" || fail "sr: $(json value) dB"
 # what was made for a task needs no change for it any more
 expect 0 fit segment.onnx --task segment $tiny --json
 is '' adapted
