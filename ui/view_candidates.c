@@ -29,6 +29,8 @@ enum {
     COL_FLOPS,
     COL_SHARE,
     COL_PARAMS,
+    COL_CYCLES,
+    COL_ENERGY,
     COL_REPAIR,
     COL_CHANGES,
     COL_MS
@@ -43,6 +45,8 @@ static const struct list_column columns[] = {
     [COL_FLOPS] = {"+FLOPs", 9, .right = true},
     [COL_SHARE] = {"+%", 7, .right = true, .prio = 3},
     [COL_PARAMS] = {"+params", 9, .right = true},
+    [COL_CYCLES] = {"+cycles", 9, .right = true, .prio = 2},
+    [COL_ENERGY] = {"+uJ", 8, .right = true, .prio = 5},
     [COL_REPAIR] = {"repair", 9},
     [COL_CHANGES] = {"chg", 3, .right = true, .prio = 1},
     [COL_MS] = {"ms", 6, .right = true, .prio = 2},
@@ -126,6 +130,16 @@ static void fit_cell(void *ctx, int row, int col, char *buf, size_t size)
     case COL_PARAMS:
         text_delta((double)c->delta_params, buf, size);
         break;
+    case COL_CYCLES:
+        if (c->npu)
+            text_delta((double)c->delta_cycles, buf, size);
+        else
+            snprintf(buf, size, "unknown");
+        break;
+    case COL_ENERGY:
+        if (c->npu)
+            text_delta(c->delta_energy_uj, buf, size);
+        break;
     case COL_REPAIR:
         repair_brief(c->result, buf, size);
         break;
@@ -162,6 +176,10 @@ static bool fit_number(void *ctx, int row, int col, double *out)
     case COL_PARAMS:
         *out = (double)c->delta_params;
         return true;
+    case COL_CYCLES:
+    case COL_ENERGY:
+        *out = col == COL_CYCLES ? (double)c->delta_cycles : c->delta_energy_uj;
+        return c->npu != NULL;
     case COL_CHANGES:
         *out = c->result->plan.n_change;
         return true;
@@ -181,8 +199,12 @@ static int fit_style(void *ctx, int row, int col)
         return STYLE_DIM;
     if (col == COL_GAIN && c->estimate && c->estimate->in_distribution && c->record)
         return c->estimate->low > 0 ? STYLE_GOOD : c->estimate->high < 0 ? STYLE_BAD : STYLE_TEXT;
-    double d = col == COL_PARAMS ? (double)c->delta_params : (double)c->delta_flops;
-    if (col == COL_FLOPS || col == COL_SHARE || col == COL_PARAMS)
+    double d = col == COL_PARAMS   ? (double)c->delta_params
+               : col == COL_CYCLES ? (double)c->delta_cycles
+               : col == COL_ENERGY ? c->delta_energy_uj
+                                   : (double)c->delta_flops;
+    if (col == COL_FLOPS || col == COL_SHARE || col == COL_PARAMS || col == COL_CYCLES ||
+        col == COL_ENERGY)
         return d < 0 ? STYLE_GOOD : d > 0 ? STYLE_BAD : STYLE_DIM;
     if (col == COL_REPAIR)
         return c->result->status == MEND_UNCHANGED ? STYLE_DIM : STYLE_WARN;

@@ -114,6 +114,7 @@ static enum status run_candidates(struct cli *c, struct err *err)
                              .vocab_path = cli_get(c, "--vocab"),
                              .segdb_path = cli_get(c, "--segments"),
                              .predictor_path = cli_get(c, "--predictor"),
+                             .npu_preset = cli_get(c, "--preset"),
                              .interrupt = &cli_interrupted};
     struct session *s = session_new(&o);
     enum status st = find(c, s, k, (int)top, err);
@@ -202,6 +203,8 @@ static const struct cli_option options_candidates[] = {
     {"--explain", NULL, NULL, "tell why each refused one cannot be repaired"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--predictor", NULL, "FILE", "as autogo train writes it (the shipped one)"},
+    {"--preset", NULL, "P",
+     "the accelerator of the cycles (os32): a name of autogo npu, or a file"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
@@ -225,6 +228,8 @@ static const struct cli_option options_mutate[] = {
     {"--output", "-o", "FILE", "where the result goes"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--predictor", NULL, "FILE", "as autogo train writes it (the shipped one)"},
+    {"--preset", NULL, "P",
+     "the accelerator of the cycles (os32): a name of autogo npu, or a file"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };

@@ -18,6 +18,7 @@ static struct session *scripted_session(const struct cli *c)
                              .vocab_path = cli_get(c, "--vocab"),
                              .segdb_path = cli_get(c, "--segments"),
                              .predictor_path = cli_get(c, "--predictor"),
+                             .npu_preset = cli_get(c, "--preset"),
                              .journal = journal ? SESSION_JOURNAL_FILE : SESSION_JOURNAL_OFF,
                              .journal_path = journal,
                              .interrupt = &cli_interrupted};
@@ -104,6 +105,8 @@ static const struct cli_option options_run[] = {
     {"--journal", NULL, "FILE", "keep the session's journal in FILE (recover goes on with it)"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--predictor", NULL, "FILE", "as autogo train writes it (the shipped one)"},
+    {"--preset", NULL, "P",
+     "the accelerator of the cycles (os32): a name of autogo npu, or a file"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };
@@ -128,6 +131,7 @@ static enum status run_ui(struct cli *c, struct err *err)
                              .vocab_path = cli_get(c, "--vocab"),
                              .segdb_path = cli_get(c, "--segments"),
                              .predictor_path = cli_get(c, "--predictor"),
+                             .npu_preset = cli_get(c, "--preset"),
                              .journal = journal ? SESSION_JOURNAL_FILE : SESSION_JOURNAL_DEFAULT,
                              .journal_path = journal};
     if (!c->ui)
@@ -146,6 +150,8 @@ static const struct cli_option options_ui[] = {
     {"--journal", NULL, "FILE", "keep the session's journal in FILE"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--predictor", NULL, "FILE", "as autogo train writes it (the shipped one)"},
+    {"--preset", NULL, "P",
+     "the accelerator of the cycles (os32): a name of autogo npu, or a file"},
     {"--vocab", NULL, "V", "canonical (default), reference, or a vocabulary file"},
     {NULL, NULL, NULL, NULL},
 };

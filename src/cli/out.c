@@ -24,6 +24,7 @@ struct session *cli_session(const struct cli *c)
                              .vocab_path = cli_get(c, "--vocab"),
                              .segdb_path = cli_get(c, "--segments"),
                              .predictor_path = cli_get(c, "--predictor"),
+                             .npu_preset = cli_get(c, "--preset"),
                              .interrupt = &cli_interrupted};
     return session_new(&o);
 }
@@ -57,6 +58,13 @@ void cli_json_candidate(struct json *j, const struct session_candidate *k)
     json_kint(j, "delta_flops", k->delta_flops);
     json_kint(j, "delta_flops_paper", k->delta_flops_paper);
     json_kint(j, "delta_params", k->delta_params);
+    json_kstr(j, "npu", k->npu);
+    json_key(j, "delta_cycles");
+    if (k->npu)
+        json_int(j, k->delta_cycles);
+    else
+        json_null(j);
+    json_knum(j, "delta_energy_uj", k->npu ? k->delta_energy_uj : NAN);
     cli_json_repair(j, k);
 }
 

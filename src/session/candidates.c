@@ -52,6 +52,9 @@ struct entry *entry_new(struct job *j)
         p->delta_flops = j->cand.after.flops - j->cand.before.flops;
         p->delta_flops_paper = j->cand.after.flops_paper - j->cand.before.flops_paper;
         p->delta_params = j->cand.after.params - j->cand.before.params;
+        p->npu = j->npu ? j->npu->name : NULL;
+        p->delta_cycles = j->delta_cycles;
+        p->delta_energy_uj = j->delta_energy_uj;
         if (j->source) {
             p->estimate = &j->delta;
             p->estimate_table = pred_source_name(j->source);
@@ -165,6 +168,7 @@ enum status candidate_job(struct session *s, enum job_kind kind, int k, int64_t 
     job_set_region(j, &seg->region);
     j->record = record;
     j->how = s->how;
+    j->npu = session_npu(s);
     j->generation = s->layers.generation;
     /* The weights made for a replacement depend on what is replaced in which network by what, not
      * on when or by which thread. */

@@ -47,6 +47,7 @@ struct job {
     int limit;                     /* QUERY */
     const struct pred_model *pred; /* QUERY: lent by the session; NULL: no estimates */
     int32_t *order;                /* QUERY: the segmentation's */
+    const struct npu_preset *npu;  /* CANDIDATE, REPAIR: lent by the session, or NULL */
     struct pred_source *source;    /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
     bool *keep;                    /* LAYOUT: per slot, or NULL */
     int slot;                      /* LAYOUT */
@@ -71,8 +72,10 @@ struct job {
     int64_t kept; /* KEEP: the id */
     bool known;   /* KEEP: it was in a database already */
     struct candidate cand;
-    uint64_t hash;                 /* of cand.graph */
-    struct pred_delta delta;       /* with `source` and cand.graph */
+    uint64_t hash;           /* of cand.graph */
+    struct pred_delta delta; /* with `source` and cand.graph */
+    int64_t delta_cycles;    /* with `npu` and cand.graph */
+    double delta_energy_uj;
     struct mend_conflict conflict; /* REPAIR that is infeasible */
     bool has_conflict;
     struct dot_layout layout;

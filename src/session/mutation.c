@@ -112,6 +112,17 @@ static enum status explain(struct job *j, const struct mend_opts *o)
 
 /* ---- the whole ---- */
 
+static void compare_on_npu(struct job *j)
+{
+    struct npu_cost before, after;
+    npu_cost_graph(j->graph, j->npu, &before);
+    npu_cost_graph(j->cand.graph, j->npu, &after);
+    j->delta_cycles = after.cycles - before.cycles;
+    j->delta_energy_uj = after.energy_uj - before.energy_uj;
+    npu_cost_done(&before);
+    npu_cost_done(&after);
+}
+
 static enum status fetch_fragment(struct job *j, struct layers_db *db,
                                   char *const path[SEGDB_LAYERS])
 {
@@ -143,6 +154,8 @@ enum status mutation_run(struct job *j, struct layers_db *db, char *const path[S
         TRY(explain(j, &opts.mend));
     if (j->cand.graph && !above_limits(j, &j->cand.after, "the result")) {
         j->hash = graph_hash(j->cand.graph);
+        if (j->npu)
+            compare_on_npu(j);
         if (j->source)
             pred_replacement(j->source, j->cand.graph, &j->delta);
     }

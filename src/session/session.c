@@ -29,6 +29,8 @@ struct session *session_new(const struct session_opts *opts)
     s->vocab_path = vocab_of(opts->vocab_path);
     layers_init(&s->layers, opts->segdb_path);
     s->predictor_path = dup_or_null(opts->predictor_path);
+    s->npu_name = x_strdup(opts->npu_preset ? opts->npu_preset : "os32");
+    s->opts.npu_preset = s->npu_name;
     s->opts.predictor_path = s->predictor_path;
     s->input_shape = dup_or_null(opts->input_shape);
     s->journal_file = dup_or_null(opts->journal_path);
@@ -80,6 +82,7 @@ void session_free(struct session *s)
         bpe_vocab_free(s->vocab);
     pred_model_free(s->pred);
     free(s->predictor_path);
+    free(s->npu_name);
     for (size_t i = 0; i < s->notice.n; i++)
         free(s->notice.at[i].text);
     vec_done(&s->notice);
@@ -104,6 +107,19 @@ static enum status need_vocab(struct session *s, struct err *err)
         return ST_OK;
     enum status st = bpe_vocab_load(&s->vocab, s->vocab_path, err);
     return st == ST_OK ? ST_OK : (err_in_file(err, s->vocab_path), st);
+}
+
+const struct npu_preset *session_npu(struct session *s)
+{
+    struct err err = {0};
+    char text[512];
+    if (s->npu_state == NPU_UNREAD) {
+        bool ok = npu_preset_load(&s->npu, s->npu_name, &err) == ST_OK;
+        s->npu_state = ok ? NPU_READ : NPU_BAD;
+        if (!ok)
+            session_note(s, false, "no cycles: %s", err_text(&err, text, sizeof text));
+    }
+    return s->npu_state == NPU_READ ? &s->npu : NULL;
 }
 
 enum status session_need_db(struct session *s, struct err *err)

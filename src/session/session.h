@@ -17,6 +17,7 @@
 
 #include "bpe/bpe.h"
 #include "cost/cost.h"
+#include "cost/npu.h"
 #include "dot/dot.h"
 #include "mutate/mutate.h"
 #include "pred/pred.h"
@@ -38,6 +39,7 @@ struct session_opts {
     const char *vocab_path; /* NULL or "canonical": the shipped segments/vocab.json; "reference":
                                segments/reference.json; else a file */
     const char *segdb_path; /* NULL: the shipped segments/segments.db; the user's is over it */
+    const char *npu_preset; /* the accelerator, as npu_preset_load's name; NULL: os32 */
     const char *predictor_path; /* NULL: the shipped segments/predictor.bin, if there is one */
     const char *input_shape;    /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
     enum session_journal journal;
@@ -49,6 +51,11 @@ struct session_opts {
 struct session *session_new(const struct session_opts *opts);
 /* Cancels the jobs, closes the journal (an empty one is removed). NULL is fine. */
 void session_free(struct session *s);
+
+/* The accelerator that candidates are judged on; NULL: its preset cannot be read (a notice says
+ * why).
+ */
+const struct npu_preset *session_npu(struct session *s);
 
 /* ---- the model and its recovery ---- */
 
@@ -150,6 +157,9 @@ struct session_candidate {
     const struct mend_conflict *conflict; /* of a refused preview; NULL: not known, or none */
     uint64_t hash;                        /* graph_hash of the child */
     int64_t delta_flops, delta_flops_paper, delta_params; /* of the whole network */
+    const char *npu;      /* the modelled accelerator (session_npu); NULL: there is none, */
+    int64_t delta_cycles; /* and these are not known */
+    double delta_energy_uj;
     /* What it is estimated to do to the accuracy, on the scale of this table of labels; NULL: there
      * is no estimate. */
     const struct pred_delta *estimate;

@@ -79,6 +79,9 @@ struct session {
     VEC(struct version *) version;
     int cursor;
     struct bpe_vocab *vocab;
+    char *npu_name;
+    struct npu_preset npu;
+    enum { NPU_UNREAD, NPU_READ, NPU_BAD } npu_state;
     char *predictor_path;
     struct pred_model *pred; /* NULL: none, or not looked for yet */
     bool pred_sought;
