@@ -1,4 +1,5 @@
 /* npu: what a network costs on an accelerator. */
+#include "base/file.h"
 #include "cli/cli_priv.h"
 #include "cost/npu.h"
 
@@ -54,6 +55,7 @@ static void add_json(struct cli *c, const struct graph *g, const struct npu_pres
     json_knum(&j, "energy_uj", n->energy_uj);
     json_knum(&j, "power_mw", n->power_mw);
     json_kbool(&j, "incomplete", n->incomplete);
+    json_kstr(&j, "output", cli_get(c, "--output"));
     json_key(&j, "layers");
     json_array(&j);
     for (int i = 0; i < n->n_layers; i++) {
@@ -77,6 +79,18 @@ static void add_json(struct cli *c, const struct graph *g, const struct npu_pres
     cli_json_end(c, &j);
 }
 
+static enum status write_picture(const struct graph *g, const struct npu_preset *p,
+                                 const struct npu_cost *c, const char *path, struct err *err)
+{
+    struct str svg = {0};
+    if (!str_ends(path, ".svg"))
+        return err_set(err, ST_USAGE, "%.200s: the picture is a .svg", path);
+    npu_roofline(g, p, c, &svg);
+    enum status st = file_write(path, str_text(&svg), svg.n, err);
+    str_done(&svg);
+    return st;
+}
+
 static enum status run_npu(struct cli *c, struct err *err)
 {
     struct npu_preset p;
@@ -86,17 +100,21 @@ static enum status run_npu(struct cli *c, struct err *err)
     TRY(npu_preset_load(&p, preset ? preset : "os32", err));
     TRY(cli_model(c, c->arg[0], &g, err));
     npu_cost_graph(g, &p, &cost);
-    if (c->json)
+    enum status st = ST_OK;
+    if (cli_get(c, "--output"))
+        st = write_picture(g, &p, &cost, cli_get(c, "--output"), err);
+    if (st == ST_OK && c->json)
         add_json(c, g, &p, &cost);
-    else
+    else if (st == ST_OK)
         add_text(&c->out, g, &p, &cost);
     npu_cost_done(&cost);
     graph_unref(g);
-    return ST_OK;
+    return st;
 }
 
 static const struct cli_option options[] = {
     {"--preset", "-p", "P", "the accelerator: os32 (default), tpu, eyeriss, phone, or a file"},
+    {"--output", "-o", "SVG", "draw the roofline: what bounds each layer"},
     {NULL, NULL, NULL, NULL},
 };
 const struct cli_command cmd_npu = {

@@ -19,6 +19,7 @@
 #ifndef COST_NPU_H
 #define COST_NPU_H
 
+#include "base/str.h"
 #include "cost/systolic.h"
 #include "graph/graph.h"
 
@@ -61,5 +62,8 @@ struct npu_cost {
 /* O(V + E) and what is on chip at a time for each eviction. npu_cost_done it. */
 void npu_cost_graph(const struct graph *g, const struct npu_preset *p, struct npu_cost *out);
 void npu_cost_done(struct npu_cost *c);
+/* The network's roofline as SVG, added to `out`; areas are shares of the cycles. */
+void npu_roofline(const struct graph *g, const struct npu_preset *p, const struct npu_cost *c,
+                  struct str *out);
 
 #endif
