@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "ui/around.h"
+#include "ui/heat.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,9 +23,13 @@ struct segments {
     uint64_t asked;    /* key of the layout asked for, 0: none */
     int centred;       /* segment the drawing was centred on */
     int64_t all_flops; /* of the network */
+    enum heat heat;
+    double *warmth, most; /* heat_costs, and the largest; NULL: off */
+    double *cycles;       /* of each node; NULL: no accelerator */
+    int slots;            /* of the version that these speak of */
 };
 
-enum { COL_INDEX, COL_OPS, COL_NODES, COL_FLOPS, COL_SHARE, COL_PARAMS, COL_STATE };
+enum { COL_INDEX, COL_OPS, COL_NODES, COL_FLOPS, COL_SHARE, COL_PARAMS, COL_CYCLES, COL_STATE };
 
 static const struct list_column columns[] = {
     [COL_INDEX] = {"#", 4, .right = true},
@@ -33,12 +38,21 @@ static const struct list_column columns[] = {
     [COL_FLOPS] = {"FLOPs", 8, .right = true},
     [COL_SHARE] = {"%", 5, .right = true},
     [COL_PARAMS] = {"params", 8, .right = true, .prio = 1},
+    [COL_CYCLES] = {"cycles", 8, .right = true, .prio = 3},
     [COL_STATE] = {"state", 5},
 };
 
 static const struct session_segment *segment(const struct segments *v, int row)
 {
     return session_segment(ui_session(v->ui), row);
+}
+
+static double cycles_of(const struct segments *v, const struct session_segment *s)
+{
+    double sum = 0;
+    for (int i = 0; i < s->region.n; i++)
+        sum += s->region.ids[i] < v->slots ? v->cycles[s->region.ids[i]] : 0;
+    return sum;
 }
 
 static int rows(void *ctx)
@@ -74,6 +88,12 @@ static void cell(void *ctx, int row, int col, char *buf, size_t size)
     case COL_PARAMS:
         str_si((double)s->cost.params, buf, size);
         break;
+    case COL_CYCLES:
+        if (v->cycles)
+            str_si(cycles_of(v, s), buf, size);
+        else
+            snprintf(buf, size, "unknown");
+        break;
     default:
         snprintf(buf, size, "%s", !s->ok ? "fixed" : s->known ? "" : "new");
     }
@@ -83,11 +103,12 @@ static bool number(void *ctx, int row, int col, double *out)
 {
     struct segments *v = ctx;
     const struct session_segment *s = segment(v, row);
-    if (!s || col == COL_OPS || col == COL_STATE)
+    if (!s || col == COL_OPS || col == COL_STATE || (col == COL_CYCLES && !v->cycles))
         return false;
     *out = col == COL_INDEX    ? row
            : col == COL_NODES  ? s->region.n
            : col == COL_PARAMS ? (double)s->cost.params
+           : col == COL_CYCLES ? cycles_of(v, s)
                                : (double)s->cost.flops;
     if (col == COL_SHARE)
         *out = v->all_flops ? 100.0 * *out / (double)v->all_flops : 0;
@@ -114,6 +135,8 @@ static int box_style(void *ctx, int32_t id)
     int here = list_row(&v->list);
     if (!of)
         return STYLE_TEXT;
+    if (v->warmth && id < v->slots)
+        return heat_style(heat_digit(v->warmth[id], v->most));
     return of[id] >= 0 && of[id] == here ? STYLE_FOCUS : theme_segment(of[id]);
 }
 
@@ -127,6 +150,10 @@ static bool box_member(void *ctx, int32_t id)
 /* Without colours the segment in hand is marked by other brackets. */
 static char box_mark(void *ctx, int32_t id)
 {
+    const struct segments *v = ctx;
+    int digit = v->warmth && id < v->slots ? heat_digit(v->warmth[id], v->most) : 0;
+    if (digit)
+        return (char)('0' + digit);
     return theme_mono() && box_member(ctx, id) ? '#' : 0;
 }
 
@@ -214,11 +241,48 @@ static void draw_detail(struct segments *v, struct rect r)
 
 /* ---- the view ---- */
 
+/* The costs that colour the drawing, of the version at hand. */
+static void warm(struct segments *v)
+{
+    struct session *s = ui_session(v->ui);
+    free(v->warmth);
+    v->warmth = NULL;
+    v->most = 0;
+    if (v->heat == HEAT_OFF || !session_is_open(s))
+        return;
+    v->warmth = heat_costs(s, v->heat);
+    for (int i = 0; v->warmth && i < graph_n_slots(session_graph(s)); i++)
+        v->most = v->warmth[i] > v->most ? v->warmth[i] : v->most;
+}
+
+static void set_heat(struct segments *v, const char *arg)
+{
+    char most[24];
+    enum heat next = *arg ? heat_find(arg) : (enum heat)((v->heat + 1) % HEATS);
+    if (next == HEATS) {
+        ui_say(v->ui, "the drawing is coloured by cycles, FLOPs, parameters or memory, or off");
+        return;
+    }
+    v->heat = next;
+    warm(v);
+    if (v->warmth)
+        ui_say(v->ui, "coloured by %s; 9 is the most of a node, %s", heat_name(next),
+               str_si(v->most, most, sizeof most));
+    else if (next != HEAT_OFF)
+        ui_say(v->ui, "cycles are not known: there is no accelerator");
+    else
+        ui_say(v->ui, "coloured by segment");
+}
+
 static void refresh(struct segments *v)
 {
     struct session *s = ui_session(v->ui);
     const struct session_version *now = session_version(s, session_cursor(s));
     v->all_flops = now ? now->cost.flops : 0;
+    free(v->cycles);
+    v->cycles = now ? heat_costs(s, HEAT_CYCLES) : NULL;
+    v->slots = now ? graph_n_slots(now->graph) : 0;
+    warm(v);
     list_refresh(&v->list);
 }
 
@@ -291,8 +355,10 @@ static bool segments_action(struct ui *ui, void *self, enum action a, const char
 {
     struct segments *v = self;
     int row = list_row(&v->list);
-    (void)arg;
     switch (a) {
+    case ACTION_HEAT:
+        set_heat(v, arg);
+        return true;
     case ACTION_ENTER:
         if (row >= 0)
             enter(v, row);
@@ -338,6 +404,8 @@ static void segments_close(struct ui *ui, void *self)
     struct segments *v = self;
     (void)ui;
     list_done(&v->list);
+    free(v->warmth);
+    free(v->cycles);
 }
 
 static struct list *segments_list(void *self)

@@ -915,6 +915,25 @@ static void test_estimates(void **state)
     quit(v);
 }
 
+static void test_heat(void **state)
+{
+    (void)state;
+    struct vt *v = start(200, 40, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    assert_true(vt_expect(v, "cycles"));
+    assert_true(vt_expect(v, "[Conv 7x7/2 64"));
+    vt_keys(v, "t");
+    assert_true(vt_expect(v, "coloured by cycles; 9 is the most"));
+    assert_true(vt_expect(v, "6Conv 7x7/2 646"));
+    vt_type(v, ":heat parameters\r");
+    assert_true(vt_expect(v, "coloured by parameters"));
+    vt_type(v, ":heat what\r");
+    assert_true(vt_expect(v, "cycles, FLOPs, parameters or memory"));
+    vt_type(v, ":heat off\r");
+    assert_true(vt_expect(v, "[Conv 7x7/2 64"));
+    quit(v);
+}
+
 static void test_prompt(void **state)
 {
     (void)state;
@@ -1020,7 +1039,7 @@ int main(void)
         T(test_resize),      T(test_crash),        T(test_end_signals),   T(test_suspend),
         T(test_idle),        T(test_bad_model),    T(test_hostile_name),  T(test_sanitise),
         T(test_script),      T(test_export_asks),  T(test_recover),       T(test_keep),
-        T(test_estimates),   T(test_prompt),       T(test_random),
+        T(test_estimates),   T(test_heat),         T(test_prompt),        T(test_random),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
