@@ -79,10 +79,10 @@ static enum status evaluate_one(struct evaluation *e, enum pred_variant v, uint6
     struct pred_opts o = l->opts;
     o.variant = v;
     o.seed = seed;
-    for (int i = 0; i < l->n; i++)
+    for (int i = 0; i < l->n_own; i++)
         split(&l->table[i], e->test, e->learn, seed);
     TRY(pred_train(&m, l->table, l->n, &o, err));
-    for (int i = 0; i < l->n; i++) {
+    for (int i = 0; i < l->n_own; i++) {
         struct pred_score s;
         pred_evaluate(m, i, &l->table[i], l->c->threads, &s);
         result_add(&e->result[v][i], &s);
@@ -120,7 +120,7 @@ static void eval_text(const struct evaluation *e, struct str *out)
 {
     str_addf(out, "%-14s %-9s %6s %14s %14s %14s %14s %14s %8s\n", "table", "variant", "tested",
              "SRCC", "Kendall", "in 90 %", "delta SRCC", "delta sign", "ceiling");
-    for (int t = 0; t < e->l.n; t++)
+    for (int t = 0; t < e->l.n_own; t++)
         for (int v = 0; v < PRED_VARIANTS; v++) {
             const struct result *r = &e->result[v][t];
             if (!e->variant[v])
@@ -156,7 +156,7 @@ static void eval_json(const struct evaluation *e)
     json_kint(&j, "seeds", e->seeds);
     json_key(&j, "families");
     json_object(&j);
-    for (int t = 0; t < e->l.n; t++) {
+    for (int t = 0; t < e->l.n_own; t++) {
         json_key(&j, e->l.table[t].name);
         json_object(&j);
         json_kint(&j, "n", (int64_t)e->l.table[t].item.n);
@@ -207,11 +207,12 @@ static enum status eval_run(struct evaluation *e, struct err *err)
     TRY(lesson_begin(&e->l, err));
     double noise = 0;
     TRY(share_option(c, "--noise", 0, &noise, err));
-    for (int i = 0; i < e->l.n && noise > 0; i++)
+    for (int i = 0; i < e->l.n_own && noise > 0; i++)
         e->l.table[i].noise = noise;
     for (int v = 0; v < PRED_VARIANTS; v++)
         e->variant[v] = table1 || (enum pred_variant)v == e->l.opts.variant;
-    for (int i = 0; i < e->l.n; i++) /* a table that came from elsewhere has no seeds to compare */
+    for (int i = 0; i < e->l.n_own;
+         i++) /* a table that came from elsewhere has no seeds to compare */
         if (label_retest_read(e->l.path[i], &e->retest[i], NULL) != ST_OK)
             e->retest[i].networks = 0;
     TRY(evaluate(e, err));
@@ -237,6 +238,9 @@ static const struct cli_option options_eval[] = {
     LESSON_OPTIONS,
     {"--seeds", NULL, "K", "splits and trainings; means and deviations are told (5)"},
     {"--test", NULL, "SHARE", "of the networks, by group, that is tested on (0.2)"},
+    {"--beside", NULL, "CSV",
+     "another table, of which all is learnt from and nothing tested "
+     "(repeatable)"},
     {"--learn", NULL, "SHARE", "of the networks that is learnt from (all others)"},
     {"--noise", NULL, "X",
      "deviation of a label from one run to another, of 1 (from the rows of several "

@@ -9,7 +9,6 @@ void lesson_done(struct lesson *l)
     for (int i = 0; i < l->n; i++)
         pred_table_done(&l->table[i]);
     bpe_vocab_free(l->vocab);
-    free(l->path);
 }
 
 static enum status lesson_options(struct lesson *l, struct err *err)
@@ -31,26 +30,40 @@ static enum status lesson_options(struct lesson *l, struct err *err)
     return ST_OK;
 }
 
-enum status lesson_begin(struct lesson *l, struct err *err)
+static enum status read_tables(struct lesson *l, const char *option, struct err *err)
 {
     struct cli *c = l->c;
     int n;
+    const char **path = cli_get_all(c, option, &n);
+    enum status st = ST_OK;
+    if (l->n + n > PRED_MAX_TABLES)
+        st = err_set(err, ST_USAGE, "%s: at most %d tables", option, PRED_MAX_TABLES);
+    for (int i = 0; i < n && st == ST_OK; i++) {
+        struct pred_table *t = &l->table[l->n];
+        st = pred_table_read(t, path[i], l->vocab, c->threads, &cli_interrupted, err);
+        if (st != ST_OK)
+            break;
+        l->path[l->n++] = path[i];
+        for (int k = 0; k + 1 < l->n && st == ST_OK; k++)
+            if (strcmp(l->table[k].name, t->name) == 0)
+                st = err_set(err, ST_USAGE, "%.200s: a table of %s was given already", path[i],
+                             t->name);
+    }
+    free(path);
+    return st;
+}
+
+enum status lesson_begin(struct lesson *l, struct err *err)
+{
+    struct cli *c = l->c;
     TRY(lesson_options(l, err));
-    l->path = cli_get_all(c, "--labels", &n);
-    if (n < 1 || n > PRED_MAX_TABLES)
-        return err_set(err, ST_USAGE, "%s: --labels CSV is needed, at most %d times",
-                       c->command->name, PRED_MAX_TABLES);
+    if (!cli_get(c, "--labels"))
+        return err_set(err, ST_USAGE, "%s: --labels CSV is needed", c->command->name);
     char *vocab = file_data("segments/vocab.json");
     enum status st = bpe_vocab_load(&l->vocab, vocab, err);
     free(vocab);
     TRY(st);
-    for (int i = 0; i < n; i++) {
-        TRY(pred_table_read(&l->table[i], l->path[i], l->vocab, c->threads, &cli_interrupted, err));
-        l->n = i + 1;
-        for (int k = 0; k < i; k++)
-            if (strcmp(l->table[k].name, l->table[i].name) == 0)
-                return err_set(err, ST_USAGE, "%.80s: a table of %s was given already", l->path[i],
-                               l->table[i].name);
-    }
-    return ST_OK;
+    TRY(read_tables(l, "--labels", err));
+    l->n_own = l->n;
+    return read_tables(l, "--beside", err);
 }

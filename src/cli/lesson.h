@@ -10,7 +10,8 @@ struct lesson {
     struct bpe_vocab *vocab;
     int n;
     struct pred_table table[PRED_MAX_TABLES];
-    const char **path;
+    const char *path[PRED_MAX_TABLES];
+    int n_own; /* those of --labels come first; behind them those of --beside */
     struct pred_opts opts;
 };
 
