@@ -76,6 +76,19 @@ has families/nb201/srcc_psc families/nb201/srcc_psc_1to1 families/nb201/srcc_gnn
 	families/nb201/coverage
 expect 0 eval -l table.csv --seeds 1 --members 2 --steps 10 --variant gnn --reference
 grep -q '^nb201  *gnn ' out || fail 'the table of results'
+# a table beside, of another family, is learnt from and not told about
+{
+	echo 'arch,acc'
+	for i in src1 src3 r30 j30 a22 b23; do
+		for k in src1 src3 r30 j30 a22; do
+			echo "\"hiaml:$i,$k,src1,r30@s\",0.$((50 + ${#i} + ${#k}))"
+		done
+	done
+} >beside.csv
+expect 0 eval -l table.csv --beside beside.csv --seeds 1 --members 2 --steps 10 --learn 0.5 --json
+has families/nb201/srcc_psc
+json families/hiaml@s 2>/dev/null >/dev/null && fail 'the table beside is told about'
+refuses 2 'already' eval -l table.csv --beside table.csv
 refuses 2 'gnn' eval -l table.csv --variant cnn
 refuses 2 '' eval -l table.csv --test 2
 
