@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 /* What the model was made of, beside it. */
-static enum status write_manifest(const struct lesson *l, const char *path, double seconds,
-                                  struct err *err)
+static enum status write_manifest(const struct lesson *l, const struct pred_model *m,
+                                  const char *path, double seconds, struct err *err)
 {
     struct str s = {0};
     const struct pred_opts *o = &l->opts;
@@ -20,12 +20,22 @@ static enum status write_manifest(const struct lesson *l, const char *path, doub
         size_t n;
         TRY(file_read_packed(l->path[i], (size_t)1 << 30, &data, &n, err));
         const char *slash = strrchr(l->path[i], '/');
-        str_addf(&s, "labels of %s: %zu networks, %s, hash %016llx\n", l->table[i].name,
-                 l->table[i].item.n, slash ? slash + 1 : l->path[i],
-                 (unsigned long long)hash_bytes(data, n, 0));
+        str_addf(&s,
+                 "labels of %s: %zu networks, %s, hash %016llx; Spearman correlation with the "
+                 "members that left them out: %.3f\n",
+                 l->table[i].name, l->table[i].item.n, slash ? slash + 1 : l->path[i],
+                 (unsigned long long)hash_bytes(data, n, 0), pred_model_rank(m, i));
         free(data);
     }
-    str_addf(&s, "seconds: %.0f\n", seconds);
+    str_addf(&s, "seconds: %.0f\ncommand: autogo train --seed %llu --members %d --variant %s%s",
+             seconds, (unsigned long long)o->seed, o->members, pred_variant_name(o->variant),
+             o->reference ? " --reference" : "");
+    if (o->steps)
+        str_addf(&s, " --steps %d", o->steps);
+    for (int i = 0; i < l->n; i++)
+        str_addf(&s, " --labels %s",
+                 strrchr(l->path[i], '/') ? strrchr(l->path[i], '/') + 1 : l->path[i]);
+    str_add(&s, "\n");
     char *name = x_asprintf("%s.manifest", path);
     enum status st = file_write(name, str_text(&s), s.n, err);
     free(name);
@@ -51,9 +61,10 @@ static enum status train(struct lesson *l, const char *path, struct err *err)
     double seconds = clock_s() - begun;
     cli_progress_end(c);
     enum status st = pred_model_save(m, path, err);
+    if (st == ST_OK)
+        st = write_manifest(l, m, path, seconds, err);
     pred_model_free(m);
     TRY(st);
-    TRY(write_manifest(l, path, seconds, err));
     if (c->json) {
         struct json j;
         cli_json_begin(c, &j);

@@ -1,5 +1,6 @@
 /* How far estimates are off, and what lies within a table's distribution, both told by networks
  * that a member did not learn from. */
+#include "base/stat.h"
 #include "pred/model_priv.h"
 
 #include <math.h>
@@ -171,7 +172,8 @@ static void calibrate_table(struct pred_model *m, int t, const struct pred_table
     const struct pred_net **net = x_calloc(n + 1, sizeof *net);
     float *out = x_malloc((n + 1) * outputs * sizeof *out);
     float *error = x_calloc(n + 1, sizeof *error);
-    size_t *item = x_malloc((n + 1) * sizeof *item);
+    size_t *item = x_malloc((n + 1) * sizeof *item), judged = 0;
+    double *f = x_malloc((n + 1) * sizeof *f), *y = x_malloc((n + 1) * sizeof *y);
     for (int k = 0; k < m->members; k++) {
         size_t here = gather(table, fold, k, net, item);
         pred_run(m->variant, &m->shape, m->w + (size_t)k * (size_t)m->shape.n, net, (int)here, out,
@@ -179,8 +181,11 @@ static void calibrate_table(struct pred_model *m, int t, const struct pred_table
         for (size_t i = 0; i < here; i++) {
             double z = pred_sigma(&table->curve, table->item.at[item[i]].acc);
             error[item[i]] = out[i * outputs + (size_t)t] - (float)z;
+            f[judged] = out[i * outputs + (size_t)t];
+            y[judged++] = z;
         }
     }
+    m->scale[t].rank = (float)stat_spearman(f, y, judged);
     m->scale[t].error = error_bound(error, fold, n);
     m->scale[t].shift = shift_bound(table, error, fold);
     gather(table, fold, -1, net, item);
@@ -189,6 +194,8 @@ static void calibrate_table(struct pred_model *m, int t, const struct pred_table
     free(out);
     free(error);
     free(item);
+    free(f);
+    free(y);
 }
 
 void pred_calibrate(struct pred_model *m, const struct pred_table *tables, int *const *fold)

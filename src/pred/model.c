@@ -55,6 +55,11 @@ int pred_model_find(const struct pred_model *m, const char *table)
     return -1;
 }
 
+double pred_model_rank(const struct pred_model *m, int t)
+{
+    return m->scale[t].rank;
+}
+
 enum pred_variant pred_model_variant(const struct pred_model *m)
 {
     return m->variant;

@@ -12,7 +12,8 @@ struct pred_scale {
     char name[64];
     struct pred_curve curve;
     float error, shift; /* 90 % of errors of estimates, of differences of two, are below; sigma */
-    float edge;         /* distance below which 97.5 % of its networks lie */
+    float rank; /* Spearman correlation of labels and estimates by members that left them out */
+    float edge; /* distance below which 97.5 % of its networks lie */
     float centre[PRED_EMBEDDING], precision[PRED_EMBEDDING * PRED_EMBEDDING];
 };
 struct pred_model {

@@ -98,6 +98,9 @@ enum status pred_model_load(struct pred_model **out, const char *path, struct er
 int pred_model_n_tables(const struct pred_model *m);
 const char *pred_model_table(const struct pred_model *m, int t);
 int pred_model_find(const struct pred_model *m, const char *table); /* -1: none of this name */
+/* Spearman correlation of a table's labels with the estimates of the members that did not learn
+ * from them; NaN: all are equal. */
+double pred_model_rank(const struct pred_model *m, int t);
 enum pred_variant pred_model_variant(const struct pred_model *m);
 
 /* ---- estimates ---- */
