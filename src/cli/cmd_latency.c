@@ -12,12 +12,17 @@ static void on_run(void *arg, int done, int total)
     cli_progress(c, done, total, c->arg[0]);
 }
 
-static double sum_of(const struct timing *t)
+static double layers_ms(const struct timing *t)
 {
     double sum = 0;
     for (int i = 0; i < t->n_layers; i++)
         sum += t->layer[i].ms;
-    return sum > 0 ? sum : 1;
+    return sum;
+}
+
+static double share_of(double ms, double sum)
+{
+    return sum > 0 ? ms / sum : 0;
 }
 
 static const char *into_label(const struct graph *g, const struct exec_step_time *l)
@@ -28,6 +33,7 @@ static const char *into_label(const struct graph *g, const struct exec_step_time
 static void add_text(struct cli *c, const struct graph *g, const struct timing *t)
 {
     struct str *s = &c->out;
+    const double sum = layers_ms(t);
     str_addf(s, "%s: %.3f ms (10 %%: %.3f, 90 %%: %.3f) batch %lld, %d thread%s, %d runs%s%s\n",
              c->arg[0], t->median_ms, t->p10_ms, t->p90_ms, (long long)t->batch, t->threads,
              t->threads == 1 ? "" : "s", t->runs, t->pinned ? "" : ", not pinned",
@@ -42,15 +48,19 @@ static void add_text(struct cli *c, const struct graph *g, const struct timing *
             str_addf(s, "         -      -  %-20s  %s, within %s\n", node_op_type(n), node_label(n),
                      into);
         else
-            str_addf(s, "%10.4f %5.1f%%  %-20s  %s\n", l->ms, 100 * l->ms / sum_of(t),
+            str_addf(s, "%10.4f %5.1f%%  %-20s  %s\n", l->ms, 100 * share_of(l->ms, sum),
                      node_op_type(n), node_label(n));
     }
+    if (t->layer)
+        str_addf(s, "the nodes take %.3f ms together, %+.1f %% of the whole run's time\n", sum,
+                 100 * (sum / t->median_ms - 1));
 }
 
 static void add_json(struct cli *c, const struct graph *g, const struct timing *t)
 {
     struct json j;
     char cpu[200];
+    const double sum = layers_ms(t);
     cli_json_begin(c, &j);
     json_kstr(&j, "model", c->arg[0]);
     json_knum(&j, "median_ms", t->median_ms);
@@ -63,6 +73,8 @@ static void add_json(struct cli *c, const struct graph *g, const struct timing *
     json_kbool(&j, "cached", t->cached);
     json_kstr(&j, "cpu", timing_cpu(cpu, sizeof cpu));
     if (t->layer) {
+        json_knum(&j, "layers_ms", sum);
+        json_knum(&j, "layers_error", sum / t->median_ms - 1);
         json_key(&j, "layers");
         json_array(&j);
     }
@@ -73,7 +85,7 @@ static void add_json(struct cli *c, const struct graph *g, const struct timing *
         json_kstr(&j, "node", node_label(n));
         json_kstr(&j, "op", node_op_type(n));
         json_knum(&j, "ms", l->ms);
-        json_knum(&j, "share", l->ms / sum_of(t));
+        json_knum(&j, "share", share_of(l->ms, sum));
         json_kstr(&j, "into", into_label(g, l));
         json_object_end(&j);
     }

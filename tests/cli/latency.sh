@@ -48,11 +48,14 @@ is null layers/0/into
 is stem.bn1 layers/1/node
 is stem.conv1 layers/1/into
 is 0 layers/1/ms
-has layers/0/ms layers/0/share
+has layers/0/ms layers/0/share layers_ms layers_error
 expect 0 latency "$net" --runs 5 --threads 1 --layers
 grep -q '^ *[0-9.]* *[0-9.]*%  Conv  *stem.conv1$' out || fail 'a node with a time'
 grep -q '^ *-  *-  BatchNormalization  *stem.bn1, within stem.conv1$' out || fail 'a fused node'
 awk '$2 ~ /%$/ { sum += $2 } END { exit !(sum > 98 && sum < 102) }' out || fail 'the shares'
+grep -q '^the nodes take [0-9.]* ms together, [-+][0-9.]* % of the whole run' out || fail 'the sum beside the whole'
+awk '/%  / { sum += $1 } /^the nodes/ { told = $4 } END { d = sum - told; exit !(d < .01 && d > -.01) }' out ||
+	fail 'the sum of the nodes'
 expect 0 latency "$net" --runs 2 --json --threads 1
 json layers >/dev/null 2>&1 && fail 'layers that nobody asked for'
 

@@ -1,5 +1,6 @@
 # npu: presets, totals, the roofline, candidates' cycles.
-. "${srcdir:-.}/tests/cli/lib.sh"
+src=$(cd "${srcdir:-.}" && pwd)
+. "$src/tests/cli/lib.sh"
 
 expect 0 npu zoo:mobilenetv2 --json
 is '32x32 output stationary' preset
@@ -16,6 +17,13 @@ refuses 2 'nothing.npu' npu zoo:mobilenetv2 --preset nothing
 refuses 2 '.svg' npu zoo:mobilenetv2 -o roof.png
 refuses 2 'missing/roof.svg' npu zoo:mobilenetv2 -o missing/roof.svg
 [ ! -e roof.png ] || fail 'a picture after an error'
+
+# the example: one segment of each of three networks, fewer cycles
+sh "$src/examples/accelerator.sh" "$AUTOGO" acc >acc.out || fail 'the example'
+[ "$(grep -c '^  before ' acc.out)" = 6 ] && [ "$(grep -c '^  after ' acc.out)" = 6 ] || fail 'what the example says'
+awk '/before .* cycles/ { b = $3 } /after .* cycles/ { if ($3 + 0 >= b + 0) exit 1 }' acc.out ||
+	fail 'the example saves nothing'
+for f in unet fsrcnn edsr; do grep -q '</svg>' acc/$f-change.svg || fail "the picture of $f"; done
 
 # a preset of one's own
 cat >mine.npu <<'TXT'
