@@ -15,7 +15,7 @@ BEGIN {
     own["^(glpk[.]h)$"] = "mend"
     own["^(gvc[.]h|cgraph[.]h|cdt[.]h|types[.]h|graphviz/.*)$"] = "dot"
     own["^(n?curses[.]h|ncursesw?/.*|term[.]h)$"] = "ui"
-    own["^(sqlite3[.]h)$"] = "segdb"
+    own["^(sqlite3[.]h)$"] = "segdb search"
     own["^(cJSON[.]h|cjson/.*)$"] = "onx bpe segdb family cost session cli ui"
     own["^(onnx/.*|google/protobuf/.*|protobuf-c/.*)$"] = "onx"
     own["^(dnnl.*|oneapi/.*)$"] = "exec"

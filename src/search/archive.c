@@ -1,0 +1,218 @@
+#include "search/archive.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARCHIVE_VERSION = 1, ARCHIVE_APPLICATION = 0x41474152 /* "AGAR" */ };
+
+struct archive {
+    sqlite3 *sql;
+    char *path;
+    sqlite3_stmt *add, *get;
+};
+
+static const char schema[] =
+    "CREATE TABLE search(what TEXT NOT NULL);"
+    "CREATE TABLE child(id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, generation INTEGER NOT "
+    "NULL,"
+    " edits INTEGER NOT NULL, segment INTEGER NOT NULL, record INTEGER NOT NULL,"
+    " hash INTEGER NOT NULL, fate INTEGER NOT NULL, reason TEXT, known INTEGER NOT NULL,"
+    " acc REAL, flops REAL, params REAL, memory REAL, cycles REAL, energy REAL);";
+#define COLUMNS                                                                                 \
+    "id, parent, generation, edits, segment, record, hash, known, acc, flops, params, memory, " \
+    "cycles, energy"
+enum { FIRST_VALUE = 8 };
+
+static enum status failed(const struct archive *a, struct err *err)
+{
+    int code = sqlite3_errcode(a->sql) & 0xff;
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+        return err_set(err, ST_USAGE, "%s: another search is using it", a->path);
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
+        return err_set(err, ST_MODEL, "%s: no archive of a search, or damaged", a->path);
+    return err_set(err, ST_IO, "%s: %s", a->path, sqlite3_errmsg(a->sql));
+}
+
+static enum status say(struct archive *a, const char *sql, struct err *err)
+{
+    return sqlite3_exec(a->sql, sql, NULL, NULL, NULL) == SQLITE_OK ? ST_OK : failed(a, err);
+}
+
+static enum status read_number(struct archive *a, const char *sql, int64_t *out, struct err *err)
+{
+    sqlite3_stmt *s;
+    if (sqlite3_prepare_v2(a->sql, sql, -1, &s, NULL) != SQLITE_OK)
+        return failed(a, err);
+    bool row = sqlite3_step(s) == SQLITE_ROW;
+    *out = row ? sqlite3_column_int64(s, 0) : 0;
+    sqlite3_finalize(s);
+    return row ? ST_OK : failed(a, err);
+}
+
+static enum status make(struct archive *a, const char *what, struct err *err)
+{
+    sqlite3_stmt *s;
+    TRY(say(a, schema, err));
+    if (sqlite3_prepare_v2(a->sql, "INSERT INTO search VALUES(?)", -1, &s, NULL) != SQLITE_OK)
+        return failed(a, err);
+    sqlite3_bind_text(s, 1, what, -1, SQLITE_STATIC);
+    bool ok = sqlite3_step(s) == SQLITE_DONE;
+    sqlite3_finalize(s);
+    char *marks = x_asprintf("PRAGMA application_id=%d; PRAGMA user_version=%d",
+                             ARCHIVE_APPLICATION, ARCHIVE_VERSION);
+    enum status st = ok ? say(a, marks, err) : failed(a, err);
+    free(marks);
+    return st;
+}
+
+static enum status same_search(struct archive *a, const char *what, struct err *err)
+{
+    sqlite3_stmt *s;
+    if (sqlite3_prepare_v2(a->sql, "SELECT what FROM search", -1, &s, NULL) != SQLITE_OK)
+        return failed(a, err);
+    const unsigned char *was = sqlite3_step(s) == SQLITE_ROW ? sqlite3_column_text(s, 0) : NULL;
+    bool same = was && strcmp((const char *)was, what) == 0;
+    sqlite3_finalize(s);
+    return same ? ST_OK
+                : err_set(err, ST_USAGE, "%s: of a search of another network or with other options",
+                          a->path);
+}
+
+/* The lock is taken at once and kept until the end. */
+static enum status start(struct archive *a, const char *what, struct err *err)
+{
+    int64_t application, version, tables;
+    TRY(say(a, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=FULL; BEGIN EXCLUSIVE", err));
+    TRY(read_number(a, "SELECT count(*) FROM sqlite_master", &tables, err));
+    if (tables == 0)
+        TRY(make(a, what, err));
+    TRY(read_number(a, "PRAGMA application_id", &application, err));
+    TRY(read_number(a, "PRAGMA user_version", &version, err));
+    if (application != ARCHIVE_APPLICATION)
+        return err_set(err, ST_MODEL, "%s: no archive of a search", a->path);
+    if (version != ARCHIVE_VERSION)
+        return err_set(err, ST_MODEL, "%s: an archive of another version", a->path);
+    TRY(same_search(a, what, err));
+    TRY(say(a, "COMMIT", err));
+    if (sqlite3_prepare_v2(a->sql,
+                           "INSERT INTO child(" COLUMNS ", fate, reason) "
+                           "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                           -1, &a->add, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS " FROM child WHERE id = ?", -1, &a->get,
+                           NULL) != SQLITE_OK)
+        return failed(a, err);
+    return ST_OK;
+}
+
+enum status archive_open(struct archive **out, const char *path, const char *what, struct err *err)
+{
+    struct archive *a = x_calloc(1, sizeof *a);
+    a->path = x_strdup(path);
+    enum status st = sqlite3_open_v2(path, &a->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                                     NULL) == SQLITE_OK
+                         ? start(a, what, err)
+                         : failed(a, err);
+    if (st == ST_OK)
+        *out = a;
+    else
+        archive_close(a);
+    return st;
+}
+
+void archive_close(struct archive *a)
+{
+    if (!a)
+        return;
+    sqlite3_finalize(a->add);
+    sqlite3_finalize(a->get);
+    sqlite3_close(a->sql);
+    free(a->path);
+    free(a);
+}
+
+enum status archive_begin(struct archive *a, struct err *err)
+{
+    return say(a, "BEGIN", err);
+}
+
+enum status archive_commit(struct archive *a, struct err *err)
+{
+    return say(a, "COMMIT", err);
+}
+
+enum status archive_add(struct archive *a, const struct search_point *p, enum search_fate fate,
+                        const char *reason, struct err *err)
+{
+    const int64_t number[] = {p->id,      p->parent, p->generation,    p->edits,
+                              p->segment, p->record, (int64_t)p->hash, p->in_distribution};
+    sqlite3_stmt *s = a->add;
+    for (int i = 0; i < FIRST_VALUE; i++)
+        sqlite3_bind_int64(s, 1 + i, number[i]);
+    for (int g = 0; g < SEARCH_GOALS; g++) /* SQLite stores NaN as NULL */
+        sqlite3_bind_double(s, 1 + FIRST_VALUE + g, p->value[g]);
+    sqlite3_bind_int(s, 1 + FIRST_VALUE + SEARCH_GOALS, (int)fate);
+    sqlite3_bind_text(s, 2 + FIRST_VALUE + SEARCH_GOALS, reason, -1, SQLITE_STATIC);
+    bool ok = sqlite3_step(s) == SQLITE_DONE;
+    enum status st = ok ? ST_OK : failed(a, err);
+    sqlite3_reset(s);
+    return st;
+}
+
+static void read_point(sqlite3_stmt *s, struct search_point *p)
+{
+    *p = (struct search_point){
+        .id = sqlite3_column_int64(s, 0),
+        .parent = sqlite3_column_int64(s, 1),
+        .generation = sqlite3_column_int(s, 2),
+        .edits = sqlite3_column_int(s, 3),
+        .segment = sqlite3_column_int(s, 4),
+        .record = sqlite3_column_int64(s, 5),
+        .hash = (uint64_t)sqlite3_column_int64(s, 6),
+        .in_distribution = sqlite3_column_int(s, 7) != 0,
+    };
+    for (int g = 0; g < SEARCH_GOALS; g++)
+        p->value[g] = sqlite3_column_type(s, FIRST_VALUE + g) == SQLITE_NULL
+                          ? NAN
+                          : sqlite3_column_double(s, FIRST_VALUE + g);
+}
+
+enum status archive_each(struct archive *a,
+                         enum status (*take)(void *arg, const struct search_point *p,
+                                             enum search_fate fate, struct err *err),
+                         void *arg, struct err *err)
+{
+    sqlite3_stmt *s;
+    struct search_point p;
+    int step = SQLITE_DONE;
+    if (sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS ", fate FROM child ORDER BY id", -1, &s,
+                           NULL) != SQLITE_OK)
+        return failed(a, err);
+    enum status st = ST_OK;
+    while (st == ST_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
+        read_point(s, &p);
+        st =
+            take(arg, &p, (enum search_fate)sqlite3_column_int(s, FIRST_VALUE + SEARCH_GOALS), err);
+    }
+    if (st == ST_OK && step != SQLITE_DONE)
+        st = failed(a, err);
+    sqlite3_finalize(s);
+    return st;
+}
+
+enum status archive_get(struct archive *a, int64_t id, struct search_point *out, struct err *err)
+{
+    sqlite3_bind_int64(a->get, 1, id);
+    int step = sqlite3_step(a->get);
+    if (step == SQLITE_ROW)
+        read_point(a->get, out);
+    enum status st = step == SQLITE_ROW    ? ST_OK
+                     : step == SQLITE_DONE ? err_set(err, ST_MODEL, "%s: child %lld is missing",
+                                                     a->path, (long long)id)
+                                           : failed(a, err);
+    sqlite3_reset(a->get);
+    return st;
+}

@@ -1,0 +1,27 @@
+/* The archive of a search: every child with its lineage, numbers or reason of refusal, in SQLite.
+ * Generations are written whole or not at all. One process at a time holds an archive. */
+#ifndef SEARCH_ARCHIVE_H
+#define SEARCH_ARCHIVE_H
+
+#include "search/search.h"
+
+enum search_fate { FATE_ACCEPTED, FATE_REFUSED, FATE_DUPLICATE, FATE_BEYOND };
+
+struct archive; /* opaque */
+
+/* Opens or makes it. `what` names the search (network, options): ST_USAGE when the archive at
+ * `path` is of another one, or another process holds it; ST_MODEL: no archive, or damaged. */
+enum status archive_open(struct archive **out, const char *path, const char *what, struct err *err);
+void archive_close(struct archive *a); /* NULL is fine */
+enum status archive_begin(struct archive *a, struct err *err);
+enum status archive_add(struct archive *a, const struct search_point *p, enum search_fate fate,
+                        const char *reason, struct err *err);
+enum status archive_commit(struct archive *a, struct err *err);
+/* All children in order. */
+enum status archive_each(struct archive *a,
+                         enum status (*take)(void *arg, const struct search_point *p,
+                                             enum search_fate fate, struct err *err),
+                         void *arg, struct err *err);
+enum status archive_get(struct archive *a, int64_t id, struct search_point *out, struct err *err);
+
+#endif

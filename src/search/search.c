@@ -1,0 +1,571 @@
+#include "search/search_priv.h"
+
+#include "base/clock.h"
+#include "base/rng.h"
+#include "base/str.h"
+#include "exec/trial.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+
+enum { POPULATION = 64 };
+#define WORST_SHARE 1.5
+/* Streams of random numbers apart from those of the children, which are numbered from 1. */
+enum { STREAM_PARENTS = 1, STREAM_BLIND = 2 };
+
+static const char *const goal_names[SEARCH_GOALS] = {"acc",    "flops",  "params",
+                                                     "memory", "cycles", "energy"};
+
+const char *search_goal_name(enum search_goal g)
+{
+    return goal_names[g];
+}
+
+bool search_goal_find(const char *name, enum search_goal *out)
+{
+    for (int g = 0; g < SEARCH_GOALS; g++)
+        if (strcmp(goal_names[g], name) == 0)
+            return *out = (enum search_goal)g, true;
+    return false;
+}
+
+double search_share(const struct search_point *base, const struct search_point *p,
+                    enum search_goal g)
+{
+    if (g == GOAL_ACC)
+        return 1 - (p->value[g] - base->value[g]);
+    return base->value[g] > 0 ? p->value[g] / base->value[g] : p->value[g];
+}
+
+struct points {
+    struct search_point *at;
+    size_t n, cap;
+};
+
+struct search {
+    const struct search_opts *o;
+    int population, table;
+    struct archive *archive;
+    struct search_point base;
+    struct graph *base_graph;
+    VEC(struct member *) member; /* graphs are there between generations of this run only */
+    struct points front;
+    struct u64map seen; /* hashes of all networks */
+    int generation;
+    int64_t next_id, fates[4];
+    struct hand hand[64];
+    int n_hand;
+};
+
+/* ---- points and fronts ---- */
+
+static void shares(const struct search *s, const struct search_point *p, double *out)
+{
+    for (int k = 0; k < s->o->n_goal; k++)
+        out[k] = search_share(&s->base, p, s->o->goal[k]);
+}
+
+/* O(front) a point: a front has tens to hundreds of points. */
+static void front_add(struct search *s, const struct search_point *p)
+{
+    double a[FRONT_GOALS], b[FRONT_GOALS];
+    size_t kept = 0;
+    shares(s, p, a);
+    for (size_t i = 0; i < s->front.n; i++) {
+        shares(s, &s->front.at[i], b);
+        if (front_dominates(b, a, s->o->n_goal) ||
+            memcmp(a, b, (size_t)s->o->n_goal * sizeof *a) == 0)
+            return;
+    }
+    for (size_t i = 0; i < s->front.n; i++) {
+        shares(s, &s->front.at[i], b);
+        if (!front_dominates(a, b, s->o->n_goal))
+            s->front.at[kept++] = s->front.at[i];
+    }
+    s->front.n = kept;
+    vec_push(&s->front, *p);
+}
+
+static double volume(const struct search *s)
+{
+    const double ref[FRONT_GOALS] = {WORST_SHARE, WORST_SHARE, WORST_SHARE, WORST_SHARE};
+    double *v = x_malloc((s->front.n + 1) * FRONT_GOALS * sizeof *v);
+    for (size_t i = 0; i < s->front.n; i++)
+        shares(s, &s->front.at[i], v + i * (size_t)s->o->n_goal);
+    double sum = front_volume(v, (int)s->front.n, s->o->n_goal, ref);
+    free(v);
+    return sum;
+}
+
+/* ---- limits ---- */
+
+static double over(double value, int64_t limit)
+{
+    return limit && value > (double)limit ? value / (double)limit - 1 : 0;
+}
+
+/* By how much a network is beyond the limits; 0: it keeps within. */
+static double excess(const struct search *s, const struct search_point *p)
+{
+    const struct search_opts *o = s->o;
+    double lost = s->base.value[GOAL_ACC] - p->value[GOAL_ACC];
+    return over(p->value[GOAL_FLOPS], o->max_flops_paper) +
+           over(p->value[GOAL_PARAMS], o->max_params) +
+           (lost > o->max_loss ? lost - o->max_loss : 0);
+}
+
+/* ---- selection ---- */
+
+struct standing {
+    int at, rank;
+    double crowding;
+};
+
+static int by_standing(const void *a, const void *b)
+{
+    const struct standing *x = a, *y = b;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    if (x->crowding < y->crowding || x->crowding > y->crowding)
+        return x->crowding > y->crowding ? -1 : 1;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+/* How the members stand. Those beyond the limits come last, the nearest to them first (Deb et al.
+ * 2002, constrained domination), so that a search can begin beyond them. */
+static void stand(const struct search *s, struct member **m, int n, struct standing *out)
+{
+    int goals = s->o->n_goal, *rank = x_malloc(((size_t)n + 1) * sizeof *rank);
+    int *at = x_malloc(((size_t)n + 1) * sizeof *at);
+    double *v = x_malloc(((size_t)n + 1) * FRONT_GOALS * sizeof *v);
+    double *crowding = x_malloc(((size_t)n + 1) * sizeof *crowding);
+    for (int i = 0; i < n; i++)
+        shares(s, &m[i]->point, v + i * goals);
+    front_rank(v, n, goals, rank);
+    for (int r = 0, left = n; left > 0; r++) {
+        int same = 0;
+        for (int i = 0; i < n; i++)
+            if (rank[i] == r)
+                at[same++] = i;
+        front_crowding(v, goals, at, same, crowding);
+        for (int i = 0; i < same; i++)
+            out[at[i]] = (struct standing){at[i], r, crowding[i]};
+        left -= same;
+    }
+    for (int i = 0; i < n; i++)
+        if (excess(s, &m[i]->point) > 0)
+            out[i] = (struct standing){i, n, -excess(s, &m[i]->point)};
+    free(rank);
+    free(at);
+    free(v);
+    free(crowding);
+}
+
+/* What stays of the population and the new children; the rest is freed. */
+static void survive(struct search *s)
+{
+    int n = (int)s->member.n, keep = n < s->population ? n : s->population;
+    struct standing *st = x_malloc(((size_t)n + 1) * sizeof *st);
+    struct member **was = x_memdup(s->member.at, (size_t)n * sizeof *was);
+    stand(s, was, n, st);
+    if (s->o->scheme == SEARCH_RANDOM) {
+        struct rng r = rng_for(hash_pair(s->o->seed, STREAM_BLIND), (uint64_t)s->generation);
+        for (int i = 0; i < n; i++)
+            st[i] = (struct standing){.at = i, .crowding = rng_double(&r)};
+    }
+    qsort(st, (size_t)n, sizeof *st, by_standing);
+    s->member.n = 0;
+    for (int i = 0; i < n; i++)
+        if (i < keep)
+            vec_push(&s->member, was[st[i].at]);
+        else
+            member_free(was[st[i].at]);
+    free(st);
+    free(was);
+}
+
+/* Of two members the one that stands better; the population is kept best first. */
+static const struct member *choose_parent(const struct search *s, int64_t id)
+{
+    struct rng r = rng_for(hash_pair(s->o->seed, STREAM_PARENTS), (uint64_t)id);
+    uint64_t a = rng_below(&r, s->member.n), b = rng_below(&r, s->member.n);
+    return s->member.at[a < b || s->o->scheme == SEARCH_RANDOM ? a : b];
+}
+
+/* ---- work on threads ---- */
+
+/* Calls work(s, hand, i) for i below n, each once, on all hands; the first error by i is told. */
+struct crew {
+    struct search *s;
+    int n, next;
+    enum status (*work)(struct search *s, struct hand *h, void *items, int i, struct err *err);
+    void *items;
+    enum status *status;
+    struct err *err;
+};
+
+struct seat {
+    struct crew *crew;
+    struct hand *hand;
+};
+
+static void *crew_work(void *arg)
+{
+    struct seat *seat = arg;
+    struct crew *c = seat->crew;
+    for (int i; (i = __atomic_fetch_add(&c->next, 1, __ATOMIC_RELAXED)) < c->n;) {
+        bool cancelled = c->s->o->cancel && __atomic_load_n(c->s->o->cancel, __ATOMIC_RELAXED);
+        c->status[i] = cancelled ? err_set(&c->err[i], ST_CANCELLED, "interrupted")
+                                 : c->work(c->s, seat->hand, c->items, i, &c->err[i]);
+    }
+    return NULL;
+}
+
+static enum status crew_run(struct search *s, void *items, int n,
+                            enum status (*work)(struct search *, struct hand *, void *, int,
+                                                struct err *),
+                            struct err *err)
+{
+    struct crew c = {.s = s, .n = n, .work = work, .items = items};
+    struct seat seat[64];
+    pthread_t thread[64];
+    int started = 0;
+    c.status = x_calloc((size_t)n + 1, sizeof *c.status);
+    c.err = x_calloc((size_t)n + 1, sizeof *c.err);
+    for (int i = 0; i < s->n_hand; i++)
+        seat[i] = (struct seat){&c, &s->hand[i]};
+    while (started + 1 < s->n_hand &&
+           pthread_create(&thread[started], NULL, crew_work, &seat[started + 1]) == 0)
+        started++;
+    crew_work(&seat[0]);
+    for (int i = 0; i < started; i++)
+        pthread_join(thread[i], NULL);
+    enum status st = ST_OK;
+    for (int i = 0; i < n && st == ST_OK; i++)
+        if ((st = c.status[i]) != ST_OK)
+            *err = c.err[i];
+    free(c.status);
+    free(c.err);
+    return st;
+}
+
+static enum status prepare_one(struct search *s, struct hand *h, void *items, int i,
+                               struct err *err)
+{
+    struct member *m = ((struct member **)items)[i];
+    return m->place.n ? ST_OK : member_prepare(m, h, s->o, err);
+}
+
+/* What was seen before this generation is known to all threads; children of one generation that
+ * are the same are told apart afterwards, in order. */
+static enum status make_one(struct search *s, struct hand *h, void *items, int i, struct err *err)
+{
+    struct child *c = (struct child *)items + i;
+    int table = s->table;
+    TRY(child_make(c, h, s->o, err));
+    if (c->fate == FATE_ACCEPTED && u64map_get(&s->seen, c->point.hash))
+        c->fate = FATE_DUPLICATE;
+    if (c->fate != FATE_ACCEPTED)
+        return ST_OK;
+    TRY(child_judge(&c->point, c->graph, s->o, &table, err));
+    if (excess(s, &c->point) > 0)
+        c->fate = FATE_BEYOND;
+    return ST_OK;
+}
+
+/* ---- lineage ---- */
+
+/* The network of a point, made anew from the edits that the archive has. Iterative: lineages are
+ * as long as the search. */
+static enum status remake(struct search *s, const struct search_point *p, struct graph **out,
+                          struct err *err)
+{
+    struct points chain = {0};
+    struct graph *g = graph_ref(s->base_graph);
+    uint64_t hash = s->base.hash;
+    enum status st = ST_OK;
+    for (struct search_point at = *p; at.id != 0 && st == ST_OK;) {
+        vec_push(&chain, at);
+        if (at.parent == 0)
+            break;
+        st = archive_get(s->archive, at.parent, &at, err);
+    }
+    for (size_t i = chain.n; i-- > 0 && st == ST_OK;) {
+        struct graph *next = NULL;
+        st = child_remake(g, hash, chain.at[i].segment, chain.at[i].record, &s->hand[0], s->o,
+                          &next, err);
+        graph_unref(g);
+        g = next;
+        hash = chain.at[i].hash;
+    }
+    if (st == ST_OK && graph_hash(g) != p->hash)
+        st = err_set(err, ST_MODEL, "child %lld of the archive gives another network now",
+                     (long long)p->id);
+    vec_done(&chain);
+    if (st == ST_OK)
+        *out = g;
+    else
+        graph_unref(g);
+    return st;
+}
+
+/* ---- generations ---- */
+
+static void accept(struct search *s, const struct search_point *p, struct graph *g)
+{
+    struct member *m = x_calloc(1, sizeof *m);
+    m->point = *p;
+    m->graph = g;
+    vec_push(&s->member, m);
+    if (excess(s, p) == 0)
+        front_add(s, p);
+}
+
+/* Whether a child has a network that was not seen before. */
+static bool is_new(enum search_fate fate)
+{
+    return fate == FATE_ACCEPTED || fate == FATE_BEYOND;
+}
+
+static void note(struct search *s, const struct search_point *p, enum search_fate fate)
+{
+    s->fates[fate]++;
+    s->next_id = p->id + 1;
+    if (is_new(fate))
+        u64map_put(&s->seen, p->hash, p->id);
+}
+
+static enum status write_generation(struct search *s, struct child *c, int n, struct err *err)
+{
+    TRY(archive_begin(s->archive, err));
+    for (int i = 0; i < n; i++)
+        TRY(archive_add(s->archive, &c[i].point, c[i].fate, c[i].reason[0] ? c[i].reason : NULL,
+                        err));
+    return archive_commit(s->archive, err);
+}
+
+static enum status generation(struct search *s, struct err *err)
+{
+    int n = s->population;
+    struct child *c = x_calloc((size_t)n, sizeof *c);
+    enum status st = crew_run(s, s->member.at, (int)s->member.n, prepare_one, err);
+    for (int i = 0; i < n; i++) {
+        const struct member *m = choose_parent(s, s->next_id + i);
+        c[i].parent = m;
+        c[i].point = (struct search_point){.id = s->next_id + i,
+                                           .parent = m->point.id,
+                                           .generation = s->generation + 1,
+                                           .edits = m->point.edits + 1};
+    }
+    if (st == ST_OK)
+        st = crew_run(s, c, n, make_one, err);
+    struct u64map now = {0};
+    for (int i = 0; i < n && st == ST_OK; i++)
+        if (is_new(c[i].fate) && *u64map_put(&now, c[i].point.hash, i) != i)
+            c[i].fate = FATE_DUPLICATE;
+    u64map_done(&now);
+    if (st == ST_OK)
+        st = write_generation(s, c, n, err);
+    if (st == ST_OK)
+        s->generation++;
+    for (int i = 0; i < n; i++) {
+        if (st == ST_OK)
+            note(s, &c[i].point, c[i].fate);
+        if (st == ST_OK && is_new(c[i].fate))
+            accept(s, &c[i].point, c[i].graph);
+        else
+            graph_unref(c[i].graph);
+    }
+    free(c);
+    if (st == ST_OK)
+        survive(s);
+    return st;
+}
+
+/* ---- going on ---- */
+
+static enum status replay(void *arg, const struct search_point *p, enum search_fate fate,
+                          struct err *err)
+{
+    struct search *s = arg;
+    (void)err;
+    if (p->generation > s->generation + 1) { /* the one before is whole */
+        s->generation++;
+        survive(s);
+    }
+    note(s, p, fate);
+    if (is_new(fate))
+        accept(s, p, NULL);
+    return ST_OK;
+}
+
+/* The population and the front as they were behind the last whole generation. */
+static enum status go_on(struct search *s, struct err *err)
+{
+    TRY(archive_each(s->archive, replay, s, err));
+    if (s->next_id > 1) {
+        s->generation++;
+        survive(s);
+    }
+    for (size_t i = 0; i < s->member.n; i++)
+        if (!s->member.at[i]->graph)
+            TRY(remake(s, &s->member.at[i]->point, &s->member.at[i]->graph, err));
+    return ST_OK;
+}
+
+/* ---- the whole ---- */
+
+static enum status check_goals(const struct search *s, struct err *err)
+{
+    for (int k = 0; k < s->o->n_goal; k++)
+        if (isnan(s->base.value[s->o->goal[k]]))
+            return err_set(err, ST_USAGE, "%s is not known: there is no %s",
+                           search_goal_name(s->o->goal[k]),
+                           s->o->goal[k] == GOAL_ACC ? "predictor" : "accelerator");
+    return ST_OK;
+}
+
+/* All that the outcome depends on, but for how long it goes on. */
+static char *describe(const struct search *s)
+{
+    const struct search_opts *o = s->o;
+    struct str t = {0};
+    str_addf(&t, "network %016llx, seed %llu, population %d, scheme %d, limits %lld %lld %g, goals",
+             (unsigned long long)s->base.hash, (unsigned long long)o->seed, s->population,
+             (int)o->scheme, (long long)o->max_flops_paper, (long long)o->max_params, o->max_loss);
+    for (int k = 0; k < o->n_goal; k++)
+        str_addf(&t, " %s", search_goal_name(o->goal[k]));
+    str_addf(&t, ", database %016llx", (unsigned long long)segdb_hash(s->hand[0].db));
+    for (int g = 0; g < SEARCH_GOALS; g++)
+        str_addf(&t, " %.9g", s->base.value[g]);
+    return str_take(&t);
+}
+
+static enum status begin(struct search *s, const struct graph *base, const char *path,
+                         struct err *err)
+{
+    const struct search_opts *o = s->o;
+    int want = o->threads < 1 ? 1 : o->threads > 64 ? 64 : o->threads;
+    for (; s->n_hand < want; s->n_hand++)
+        TRY(hand_open(&s->hand[s->n_hand], o, err));
+    s->base_graph = graph_ref(base);
+    s->base.parent = -1;
+    s->base.hash = graph_hash(base);
+    TRY(child_judge(&s->base, base, o, &s->table, err));
+    TRY(check_goals(s, err));
+    char *what = describe(s);
+    enum status st = archive_open(&s->archive, path, what, err);
+    free(what);
+    if (st != ST_OK)
+        return st;
+    u64map_put(&s->seen, s->base.hash, 0);
+    s->next_id = 1;
+    accept(s, &s->base, graph_ref(base));
+    return go_on(s, err);
+}
+
+static enum status evolve(struct search *s, double begun, struct err *err)
+{
+    const struct search_opts *o = s->o;
+    while (s->next_id - 1 < o->evaluations && (o->seconds <= 0 || clock_s() - begun < o->seconds)) {
+        TRY(generation(s, err));
+        if (s->generation == 1 && s->fates[FATE_REFUSED] == s->population &&
+            s->member.at[0]->place.n == 0)
+            return err_set(err, ST_NO, "nothing of this network can be replaced");
+        if (o->progress)
+            o->progress(o->arg, s->next_id - 1, o->evaluations, volume(s));
+    }
+    return s->front.n ? ST_OK : err_set(err, ST_NO, "no network keeps within the limits");
+}
+
+static enum status execute(struct search_result *r, int i, const struct search_opts *o,
+                           struct err *err)
+{
+    struct trial t;
+    struct err e = {0};
+    const struct trial_opts to = {.seed = o->seed, .threads = o->threads, .cancel = o->cancel};
+    enum status st = trial_run(&t, r->graph[i], &to, &e);
+    if (st == ST_CANCELLED)
+        return *err = e, st;
+    snprintf(r->fault[i], sizeof r->fault[i], "%.199s", st == ST_OK ? t.fault : e.msg);
+    if (st == ST_OK)
+        trial_done(&t);
+    return ST_OK;
+}
+
+static const struct search_opts *sorting; /* of qsort below; the caller's thread only */
+
+static int by_first_goal(const void *a, const void *b)
+{
+    const struct search_point *x = a, *y = b;
+    double d = x->value[sorting->goal[0]] - y->value[sorting->goal[0]];
+    if (sorting->goal[0] == GOAL_ACC)
+        d = -d;
+    return d < 0 ? -1 : d > 0 ? 1 : (x->id > y->id) - (x->id < y->id);
+}
+
+static enum status report(struct search *s, struct search_result *r, struct err *err)
+{
+    sorting = s->o;
+    qsort(s->front.at, s->front.n, sizeof *s->front.at, by_first_goal);
+    r->base = s->base;
+    r->front = x_memdup(s->front.at, s->front.n * sizeof *r->front);
+    r->graph = x_calloc(s->front.n + 1, sizeof *r->graph);
+    r->fault = x_calloc(s->front.n + 1, sizeof *r->fault);
+    r->table = s->o->pred ? pred_model_table(s->o->pred, s->table) : NULL;
+    r->tried = s->next_id - 1;
+    r->accepted = s->fates[FATE_ACCEPTED];
+    r->refused = s->fates[FATE_REFUSED];
+    r->duplicates = s->fates[FATE_DUPLICATE];
+    r->beyond = s->fates[FATE_BEYOND];
+    r->generations = s->generation;
+    r->volume = volume(s);
+    for (; r->n_front < (int)s->front.n; r->n_front++) {
+        TRY(remake(s, &r->front[r->n_front], &r->graph[r->n_front], err));
+        enum status st = execute(r, r->n_front, s->o, err);
+        if (st != ST_OK)
+            return graph_unref(r->graph[r->n_front]), st;
+    }
+    return ST_OK;
+}
+
+enum status search_run(struct search_result *out, const struct graph *base, const char *path,
+                       const struct search_opts *opts, struct err *err)
+{
+    struct search s = {
+        .o = opts, .population = opts->population ? opts->population : POPULATION, .table = -1};
+    struct search_result r = {0};
+    double begun = clock_s();
+    enum status st = begin(&s, base, path, err);
+    r.resumed_at = s.generation;
+    if (st == ST_OK)
+        st = evolve(&s, begun, err);
+    r.seconds = clock_s() - begun;
+    if (st == ST_OK)
+        st = report(&s, &r, err);
+    for (size_t i = 0; i < s.member.n; i++)
+        member_free(s.member.at[i]);
+    vec_done(&s.member);
+    vec_done(&s.front);
+    u64map_done(&s.seen);
+    archive_close(s.archive);
+    graph_unref(s.base_graph);
+    for (int i = 0; i < s.n_hand; i++)
+        hand_close(&s.hand[i]);
+    if (st == ST_OK)
+        *out = r;
+    else
+        search_result_done(&r);
+    return st;
+}
+
+void search_result_done(struct search_result *r)
+{
+    for (int i = 0; i < r->n_front; i++)
+        graph_unref(r->graph[i]);
+    free(r->front);
+    free(r->graph);
+    free(r->fault);
+    *r = (struct search_result){0};
+}

@@ -1,0 +1,91 @@
+/* The autopilot: evolves networks by replacing segments, towards a Pareto front.
+ *
+ * A child is its parent with one segment replaced by a record of the database (mutate.h). Parents
+ * come from a population by binary tournament; the population is what NSGA-II (Deb et al. 2002)
+ * keeps of it and its children, generation by generation. Children are judged on worker threads,
+ * the cheapest question first: is there a repair, is it a new network, is it within the limits,
+ * what is it estimated to reach. Every choice of a child depends on the seed and its number only,
+ * so the result does not depend on threads.
+ *
+ * All children are in an archive on disk (archive.h), one transaction a generation: a search that
+ * was killed goes on from the last whole generation, to the same end as one left alone. In memory
+ * are the population's networks, one line for each point of the front, and a hash of each network
+ * seen. */
+#ifndef SEARCH_SEARCH_H
+#define SEARCH_SEARCH_H
+
+#include "bpe/bpe.h"
+#include "cost/npu.h"
+#include "pred/pred.h"
+#include "search/front.h"
+
+enum search_goal { GOAL_ACC, GOAL_FLOPS, GOAL_PARAMS, GOAL_MEMORY, GOAL_CYCLES, GOAL_ENERGY };
+enum { SEARCH_GOALS = GOAL_ENERGY + 1 };
+const char *search_goal_name(enum search_goal g); /* "acc", "flops" ... */
+bool search_goal_find(const char *name, enum search_goal *out);
+
+enum search_scheme {
+    SEARCH_NSGA2,
+    SEARCH_RANDOM, /* for comparison: the next population is drawn blindly */
+};
+
+struct search_point {
+    int64_t id, parent; /* 0 is the network begun with, of parent -1 */
+    int generation;
+    int edits;      /* replacements between it and the network begun with */
+    int segment;    /* of the parent, that was replaced */
+    int64_t record; /* by which (segdb.h) */
+    uint64_t hash;
+    /* By goal: estimated accuracy in sigma of the predictor's table, FLOPs (paper's rule),
+     * parameters, bytes of activations, cycles, microjoule; NaN: not known. */
+    double value[SEARCH_GOALS];
+    bool in_distribution; /* of the estimate */
+};
+
+struct search_opts {
+    enum search_goal goal[FRONT_GOALS];
+    int n_goal; /* 1 .. FRONT_GOALS */
+    enum search_scheme scheme;
+    int population;                      /* 0: 64; also the children of a generation */
+    int64_t evaluations;                 /* children to try, rounded up to whole generations */
+    double seconds;                      /* 0: no limit; ends behind a generation */
+    int64_t max_flops_paper, max_params; /* 0: none */
+    double max_loss;                     /* of estimated accuracy, in sigma; INFINITY: none */
+    uint64_t seed;
+    int threads;
+    const char *segdb[2]; /* as segdb_open; the second may be NULL */
+    const struct bpe_vocab *vocab;
+    const struct pred_model *pred; /* NULL: accuracy is not known */
+    const struct npu_preset *npu;  /* NULL: cycles and energy are not */
+    const int *cancel;
+    /* After each generation, on the caller's thread; may be NULL. */
+    void (*progress)(void *arg, int64_t done, int64_t total, double volume);
+    void *arg;
+};
+
+struct search_result {
+    struct search_point base;
+    struct search_point *front; /* by the first goal, then by id */
+    struct graph **graph;       /* of each point of the front */
+    char (*fault)[200];         /* why a point could not be executed; "": it ran */
+    int n_front;
+    const char *table; /* whose scale the estimates are in, the model's; NULL */
+    int64_t tried, accepted, duplicates, refused, beyond; /* tried is the sum of the others */
+    int generations, resumed_at;                          /* the generation; 0: begun anew */
+    double volume;                                        /* of the front, see search_share */
+    double seconds;                                       /* of this run */
+};
+/* Point of a goal as the front sees it, the network begun with being 1 in every goal: costs as a
+ * share of its, accuracy as 1 - gain in sigma. The hypervolume is that below 1.5 in each. */
+double search_share(const struct search_point *base, const struct search_point *p,
+                    enum search_goal g);
+
+/* Searches from `base`, with the archive at `path`, which is made or gone on with. All members of
+ * the front are made anew from their edits and executed. ST_USAGE: a goal's numbers are not known,
+ * or the archive is of another search; ST_NO: nothing can be replaced, or no child keeps within the
+ * limits; ST_CANCELLED: the same call goes on. */
+enum status search_run(struct search_result *out, const struct graph *base, const char *path,
+                       const struct search_opts *opts, struct err *err);
+void search_result_done(struct search_result *r);
+
+#endif
