@@ -10,9 +10,6 @@
 #include <stdio.h>
 
 enum { POPULATION = 64 };
-#define WORST_SHARE 1.5
-/* Streams of random numbers apart from those of the children, which are numbered from 1. */
-enum { STREAM_PARENTS = 1, STREAM_BLIND = 2 };
 
 static const char *const goal_names[SEARCH_GOALS] = {"acc",    "flops",  "params",
                                                      "memory", "cycles", "energy"};
@@ -28,169 +25,6 @@ bool search_goal_find(const char *name, enum search_goal *out)
         if (strcmp(goal_names[g], name) == 0)
             return *out = (enum search_goal)g, true;
     return false;
-}
-
-double search_share(const struct search_point *base, const struct search_point *p,
-                    enum search_goal g)
-{
-    if (g == GOAL_ACC)
-        return 1 - (p->value[g] - base->value[g]);
-    return base->value[g] > 0 ? p->value[g] / base->value[g] : p->value[g];
-}
-
-struct points {
-    struct search_point *at;
-    size_t n, cap;
-};
-
-struct search {
-    const struct search_opts *o;
-    int population, table;
-    struct archive *archive;
-    struct search_point base;
-    struct graph *base_graph;
-    VEC(struct member *) member; /* graphs are there between generations of this run only */
-    struct points front;
-    struct u64map seen; /* hashes of all networks */
-    int generation;
-    int64_t next_id, fates[4];
-    struct hand hand[64];
-    int n_hand;
-};
-
-/* ---- points and fronts ---- */
-
-static void shares(const struct search *s, const struct search_point *p, double *out)
-{
-    for (int k = 0; k < s->o->n_goal; k++)
-        out[k] = search_share(&s->base, p, s->o->goal[k]);
-}
-
-/* O(front) a point: a front has tens to hundreds of points. */
-static void front_add(struct search *s, const struct search_point *p)
-{
-    double a[FRONT_GOALS], b[FRONT_GOALS];
-    size_t kept = 0;
-    shares(s, p, a);
-    for (size_t i = 0; i < s->front.n; i++) {
-        shares(s, &s->front.at[i], b);
-        if (front_dominates(b, a, s->o->n_goal) ||
-            memcmp(a, b, (size_t)s->o->n_goal * sizeof *a) == 0)
-            return;
-    }
-    for (size_t i = 0; i < s->front.n; i++) {
-        shares(s, &s->front.at[i], b);
-        if (!front_dominates(a, b, s->o->n_goal))
-            s->front.at[kept++] = s->front.at[i];
-    }
-    s->front.n = kept;
-    vec_push(&s->front, *p);
-}
-
-static double volume(const struct search *s)
-{
-    const double ref[FRONT_GOALS] = {WORST_SHARE, WORST_SHARE, WORST_SHARE, WORST_SHARE};
-    double *v = x_malloc((s->front.n + 1) * FRONT_GOALS * sizeof *v);
-    for (size_t i = 0; i < s->front.n; i++)
-        shares(s, &s->front.at[i], v + i * (size_t)s->o->n_goal);
-    double sum = front_volume(v, (int)s->front.n, s->o->n_goal, ref);
-    free(v);
-    return sum;
-}
-
-/* ---- limits ---- */
-
-static double over(double value, int64_t limit)
-{
-    return limit && value > (double)limit ? value / (double)limit - 1 : 0;
-}
-
-/* By how much a network is beyond the limits; 0: it keeps within. */
-static double excess(const struct search *s, const struct search_point *p)
-{
-    const struct search_opts *o = s->o;
-    double lost = s->base.value[GOAL_ACC] - p->value[GOAL_ACC];
-    return over(p->value[GOAL_FLOPS], o->max_flops_paper) +
-           over(p->value[GOAL_PARAMS], o->max_params) +
-           (lost > o->max_loss ? lost - o->max_loss : 0);
-}
-
-/* ---- selection ---- */
-
-struct standing {
-    int at, rank;
-    double crowding;
-};
-
-static int by_standing(const void *a, const void *b)
-{
-    const struct standing *x = a, *y = b;
-    if (x->rank != y->rank)
-        return x->rank < y->rank ? -1 : 1;
-    if (x->crowding < y->crowding || x->crowding > y->crowding)
-        return x->crowding > y->crowding ? -1 : 1;
-    return (x->at > y->at) - (x->at < y->at);
-}
-
-/* How the members stand. Those beyond the limits come last, the nearest to them first (Deb et al.
- * 2002, constrained domination), so that a search can begin beyond them. */
-static void stand(const struct search *s, struct member **m, int n, struct standing *out)
-{
-    int goals = s->o->n_goal, *rank = x_malloc(((size_t)n + 1) * sizeof *rank);
-    int *at = x_malloc(((size_t)n + 1) * sizeof *at);
-    double *v = x_malloc(((size_t)n + 1) * FRONT_GOALS * sizeof *v);
-    double *crowding = x_malloc(((size_t)n + 1) * sizeof *crowding);
-    for (int i = 0; i < n; i++)
-        shares(s, &m[i]->point, v + i * goals);
-    front_rank(v, n, goals, rank);
-    for (int r = 0, left = n; left > 0; r++) {
-        int same = 0;
-        for (int i = 0; i < n; i++)
-            if (rank[i] == r)
-                at[same++] = i;
-        front_crowding(v, goals, at, same, crowding);
-        for (int i = 0; i < same; i++)
-            out[at[i]] = (struct standing){at[i], r, crowding[i]};
-        left -= same;
-    }
-    for (int i = 0; i < n; i++)
-        if (excess(s, &m[i]->point) > 0)
-            out[i] = (struct standing){i, n, -excess(s, &m[i]->point)};
-    free(rank);
-    free(at);
-    free(v);
-    free(crowding);
-}
-
-/* What stays of the population and the new children; the rest is freed. */
-static void survive(struct search *s)
-{
-    int n = (int)s->member.n, keep = n < s->population ? n : s->population;
-    struct standing *st = x_malloc(((size_t)n + 1) * sizeof *st);
-    struct member **was = x_memdup(s->member.at, (size_t)n * sizeof *was);
-    stand(s, was, n, st);
-    if (s->o->scheme == SEARCH_RANDOM) {
-        struct rng r = rng_for(hash_pair(s->o->seed, STREAM_BLIND), (uint64_t)s->generation);
-        for (int i = 0; i < n; i++)
-            st[i] = (struct standing){.at = i, .crowding = rng_double(&r)};
-    }
-    qsort(st, (size_t)n, sizeof *st, by_standing);
-    s->member.n = 0;
-    for (int i = 0; i < n; i++)
-        if (i < keep)
-            vec_push(&s->member, was[st[i].at]);
-        else
-            member_free(was[st[i].at]);
-    free(st);
-    free(was);
-}
-
-/* Of two members the one that stands better; the population is kept best first. */
-static const struct member *choose_parent(const struct search *s, int64_t id)
-{
-    struct rng r = rng_for(hash_pair(s->o->seed, STREAM_PARENTS), (uint64_t)id);
-    uint64_t a = rng_below(&r, s->member.n), b = rng_below(&r, s->member.n);
-    return s->member.at[a < b || s->o->scheme == SEARCH_RANDOM ? a : b];
 }
 
 /* ---- work on threads ---- */
@@ -269,7 +103,7 @@ static enum status make_one(struct search *s, struct hand *h, void *items, int i
     if (c->fate != FATE_ACCEPTED)
         return ST_OK;
     TRY(child_judge(&c->point, c->graph, s->o, &table, err));
-    if (excess(s, &c->point) > 0)
+    if (select_excess(s, &c->point) > 0)
         c->fate = FATE_BEYOND;
     return ST_OK;
 }
@@ -318,8 +152,8 @@ static void accept(struct search *s, const struct search_point *p, struct graph 
     m->point = *p;
     m->graph = g;
     vec_push(&s->member, m);
-    if (excess(s, p) == 0)
-        front_add(s, p);
+    if (select_excess(s, p) == 0)
+        select_front(s, p);
 }
 
 /* Whether a child has a network that was not seen before. */
@@ -351,7 +185,7 @@ static enum status generation(struct search *s, struct err *err)
     struct child *c = x_calloc((size_t)n, sizeof *c);
     enum status st = crew_run(s, s->member.at, (int)s->member.n, prepare_one, err);
     for (int i = 0; i < n; i++) {
-        const struct member *m = choose_parent(s, s->next_id + i);
+        const struct member *m = select_parent(s, s->next_id + i);
         c[i].parent = m;
         c[i].point = (struct search_point){.id = s->next_id + i,
                                            .parent = m->point.id,
@@ -379,7 +213,7 @@ static enum status generation(struct search *s, struct err *err)
     }
     free(c);
     if (st == ST_OK)
-        survive(s);
+        select_survivors(s);
     return st;
 }
 
@@ -392,7 +226,7 @@ static enum status replay(void *arg, const struct search_point *p, enum search_f
     (void)err;
     if (p->generation > s->generation + 1) { /* the one before is whole */
         s->generation++;
-        survive(s);
+        select_survivors(s);
     }
     note(s, p, fate);
     if (is_new(fate))
@@ -406,7 +240,7 @@ static enum status go_on(struct search *s, struct err *err)
     TRY(archive_each(s->archive, replay, s, err));
     if (s->next_id > 1) {
         s->generation++;
-        survive(s);
+        select_survivors(s);
     }
     for (size_t i = 0; i < s->member.n; i++)
         if (!s->member.at[i]->graph)
@@ -474,7 +308,7 @@ static enum status evolve(struct search *s, double begun, struct err *err)
             s->member.at[0]->place.n == 0)
             return err_set(err, ST_NO, "nothing of this network can be replaced");
         if (o->progress)
-            o->progress(o->arg, s->next_id - 1, o->evaluations, volume(s));
+            o->progress(o->arg, s->next_id - 1, o->evaluations, select_volume(s));
     }
     return s->front.n ? ST_OK : err_set(err, ST_NO, "no network keeps within the limits");
 }
@@ -520,7 +354,7 @@ static enum status report(struct search *s, struct search_result *r, struct err 
     r->duplicates = s->fates[FATE_DUPLICATE];
     r->beyond = s->fates[FATE_BEYOND];
     r->generations = s->generation;
-    r->volume = volume(s);
+    r->volume = select_volume(s);
     for (; r->n_front < (int)s->front.n; r->n_front++) {
         TRY(remake(s, &r->front[r->n_front], &r->graph[r->n_front], err));
         enum status st = execute(r, r->n_front, s->o, err);

@@ -38,6 +38,41 @@ void hand_close(struct hand *h);
 enum status member_prepare(struct member *m, struct hand *h, const struct search_opts *o,
                            struct err *err);
 
+struct points {
+    struct search_point *at;
+    size_t n, cap;
+};
+
+/* A search under way. */
+struct search {
+    const struct search_opts *o;
+    int population, table;
+    struct archive *archive;
+    struct search_point base;
+    struct graph *base_graph;
+    VEC(struct member *) member; /* graphs are there between generations of this run only */
+    struct points front;
+    struct u64map seen; /* hashes of all networks */
+    int generation;
+    int64_t next_id, fates[4];
+    struct hand hand[64];
+    int n_hand;
+};
+
+/* ---- select.c ---- */
+
+/* By how much a network is beyond the limits; 0: it keeps within. */
+double select_excess(const struct search *s, const struct search_point *p);
+/* Adds a point to the front unless one there is as good, and drops those that it dominates.
+ * O(front): tens to hundreds of points. */
+void select_front(struct search *s, const struct search_point *p);
+double select_volume(const struct search *s);
+/* Keeps what stays of the population and the new children, best first, and frees the rest. */
+void select_survivors(struct search *s);
+const struct member *select_parent(const struct search *s, int64_t child);
+
+/* ---- child.c ---- */
+
 struct child {
     const struct member *parent;
     struct search_point point;
