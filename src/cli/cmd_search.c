@@ -130,9 +130,10 @@ static enum status options_of(struct searching *s, struct err *err)
 
 /* ---- results ---- */
 
-static char *member_file(const struct searching *s, int i)
+/* In the folder of the search. */
+static char *member_file(int i)
 {
-    return x_asprintf("%s/front/%03d.onnx", s->dir, i + 1);
+    return x_asprintf("front/%03d.onnx", i + 1);
 }
 
 static void json_result(const struct searching *s, struct json *j)
@@ -153,7 +154,7 @@ static void json_result(const struct searching *s, struct json *j)
     json_array(j);
     for (int i = 0; i < r->n_front; i++) {
         const struct search_point *p = &r->front[i];
-        char *file = member_file(s, i);
+        char *file = member_file(i);
         json_object(j);
         json_kint(j, "id", p->id);
         json_kint(j, "edits", p->edits);
@@ -163,7 +164,7 @@ static void json_result(const struct searching *s, struct json *j)
             json_knum(j, search_goal_name((enum search_goal)g), p->value[g]);
         json_kbool(j, "executed", r->fault[i][0] == '\0');
         json_kstr(j, "fault", r->fault[i][0] ? r->fault[i] : NULL);
-        json_kstr(j, "file", file + strlen(s->dir) + 1);
+        json_kstr(j, "file", file);
         json_object_end(j);
         free(file);
     }
@@ -185,9 +186,11 @@ static enum status write_front(const struct searching *s, struct err *err)
     enum status st = folder(path, err);
     free(path);
     for (int i = 0; i < s->r.n_front && st == ST_OK; i++) {
-        path = member_file(s, i);
+        char *file = member_file(i);
+        path = x_asprintf("%s/%s", s->dir, file);
         st = model_write(s->r.graph[i], NULL, path, err);
         free(path);
+        free(file);
     }
     /* nothing of time or machine is in it: one seed, one file */
     json_init(&j, &text);
@@ -212,7 +215,7 @@ static void add_text(const struct searching *s)
              "params", "cycles", "uJ");
     for (int i = 0; i < r->n_front; i++) {
         const struct search_point *p = &r->front[i];
-        char flops[24], params[24], cycles[24], *file = member_file(s, i);
+        char flops[24], params[24], cycles[24], *file = member_file(i);
         str_addf(out, "%8lld %6d %+11.3f%s %9s %9s %9s %9.4g  %s%s%s\n", (long long)p->id, p->edits,
                  p->value[GOAL_ACC] - r->base.value[GOAL_ACC], p->in_distribution ? " " : "?",
                  str_si(p->value[GOAL_FLOPS], flops, sizeof flops),
