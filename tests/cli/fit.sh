@@ -164,9 +164,12 @@ done
 grep -v '^"[^"]*",0,\(0\.[0-9]*,\)\{2\}[0-9.]*,[0-9]*,[0-9]*,[0-9.]*,[0-9.]*$' t.csv | sed 1d | grep . &&
 	fail 'a damaged row'
 
-"$AUTOGO" label nb201 -n 50 -o stop.csv $few >out 2>errors &
+"$AUTOGO" label nb201 -n 1000 -o stop.csv $few >out 2>errors &
 p1=$!
-sleep 1
+for i in $(seq 300); do
+	[ "$(wc -l <stop.csv 2>/dev/null || echo 0)" -gt 1 ] && break
+	sleep .1
+done
 kill -INT $p1
 wait $p1
 [ $? = 130 ] || fail 'interrupted'
