@@ -15,6 +15,12 @@ interrupt()
 		sleep 0.05
 	done
 	kill -$sig $pid
+	# on a loaded machine the first one may have come before the wait began
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		sleep 0.1
+		grep -qs 'State:.*Z' /proc/$pid/status && break
+		[ $i = 10 ] && kill -$sig $pid
+	done
 	wait $pid
 	[ $? = 130 ] || fail "$sig is not exit 130"
 	grep -q "^autogo: $message\$" errors || fail "$sig is not told"
