@@ -1,8 +1,8 @@
 /* Estimates from a trained model. */
+#include "base/parallel.h"
 #include "pred/model_priv.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 /* ---- networks ---- */
@@ -106,9 +106,10 @@ static void estimate_from(const struct pred_model *m, int t, double z, const flo
     e->high = pred_acc(&s->curve, z + s->error);
 }
 
-static void *estimate_share(void *arg)
+static void estimate_share(void *arg, int worker, int i_share)
 {
-    struct share *j = arg;
+    const struct share *j = (struct share *)arg + i_share;
+    (void)worker;
     const struct pred_model *m = j->m;
     size_t n = (size_t)j->n, outputs = (size_t)m->shape.outputs;
     float *out = x_malloc((n * outputs + 1) * sizeof *out),
@@ -128,25 +129,16 @@ static void *estimate_share(void *arg)
     free(out);
     free(sum);
     free(embedding);
-    return NULL;
 }
 
 void pred_networks(const struct pred_model *m, const struct pred_net *const *nets, int n, int table,
                    int threads, struct pred_estimate *out)
 {
-    enum { MOST = 64 };
-    pthread_t thread[MOST];
-    struct share share[MOST];
-    int shares = threads < 1 ? 1 : threads > MOST ? MOST : threads, started[MOST] = {0};
+    struct share share[PARALLEL_MOST];
+    int shares = threads < 1 ? 1 : threads > PARALLEL_MOST ? PARALLEL_MOST : threads;
     for (int k = 0; k < shares; k++) {
         int first = (int)((int64_t)n * k / shares), end = (int)((int64_t)n * (k + 1) / shares);
         share[k] = (struct share){m, nets + first, end - first, table, out + first};
-        started[k] =
-            k + 1 < shares && pthread_create(&thread[k], NULL, estimate_share, &share[k]) == 0;
-        if (!started[k])
-            estimate_share(&share[k]);
     }
-    for (int k = 0; k < shares; k++)
-        if (started[k])
-            pthread_join(thread[k], NULL);
+    parallel_for(shares, shares, estimate_share, share);
 }

@@ -1,6 +1,7 @@
 /* Tables of labels from CSV files, with the networks they speak of. */
 #include "base/csv.h"
 #include "base/hash.h"
+#include "base/parallel.h"
 #include "family/family.h"
 #include "pred/pred.h"
 
@@ -82,7 +83,7 @@ struct building {
     struct pred_table *t;
     const struct bpe_vocab *v;
     const int *cancel;
-    atomic_size_t next;
+    atomic_bool stopped;
     pthread_mutex_t lock;
     enum status st;
     struct err err;
@@ -108,39 +109,32 @@ static enum status build_one(struct pred_item *it, const struct bpe_vocab *v, st
     return st;
 }
 
-static void *build(void *arg)
+static void build(void *arg, int worker, int i)
 {
     struct building *b = arg;
-    for (size_t i; (i = atomic_fetch_add(&b->next, 1)) < b->t->item.n;) {
-        struct err err = {0};
-        enum status st = b->cancel && *(const volatile int *)b->cancel
-                             ? err_set(&err, ST_CANCELLED, "interrupted")
-                             : build_one(&b->t->item.at[i], b->v, &err);
-        if (st == ST_OK)
-            continue;
-        pthread_mutex_lock(&b->lock);
-        if (b->st == ST_OK) {
-            b->st = st;
-            b->err = err;
-        }
-        pthread_mutex_unlock(&b->lock);
-        atomic_store(&b->next, b->t->item.n);
+    struct err err = {0};
+    (void)worker;
+    if (atomic_load(&b->stopped))
+        return;
+    enum status st = b->cancel && *(const volatile int *)b->cancel
+                         ? err_set(&err, ST_CANCELLED, "interrupted")
+                         : build_one(&b->t->item.at[i], b->v, &err);
+    if (st == ST_OK)
+        return;
+    pthread_mutex_lock(&b->lock);
+    if (b->st == ST_OK) {
+        b->st = st;
+        b->err = err;
     }
-    return NULL;
+    pthread_mutex_unlock(&b->lock);
+    atomic_store(&b->stopped, true);
 }
 
 static enum status build_all(struct pred_table *t, const struct bpe_vocab *v, int threads,
                              const int *cancel, struct err *err)
 {
-    enum { MOST = 64 };
-    pthread_t thread[MOST];
     struct building b = {.t = t, .v = v, .cancel = cancel, .lock = PTHREAD_MUTEX_INITIALIZER};
-    int n = 0;
-    while (n + 1 < threads && n < MOST && pthread_create(&thread[n], NULL, build, &b) == 0)
-        n++;
-    build(&b);
-    while (n > 0)
-        pthread_join(thread[--n], NULL);
+    parallel_for((int)t->item.n, threads, build, &b);
     if (b.st != ST_OK && err)
         *err = b.err;
     return b.st;

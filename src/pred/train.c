@@ -1,11 +1,11 @@
 /* Training: members learn side by side, each from all labels but its own share, which tells it when
  * to stop. */
 #include "base/hash.h"
+#include "base/parallel.h"
 #include "base/stat.h"
 #include "pred/model_priv.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -28,8 +28,7 @@ struct training {
     struct pred_model *m;
     int **fold; /* of each item of each table: the member that leaves it out; -1: not learnt from */
     int steps;
-    atomic_int next, done; /* members begun, steps done by all */
-    pthread_t caller;
+    atomic_int done; /* steps, by all members */
     atomic_bool cancelled;
 };
 
@@ -212,8 +211,9 @@ static void gather_items(struct member *m)
     }
 }
 
-static void learn(struct training *t, int index)
+static void learn(void *arg, int worker, int index)
 {
+    struct training *t = arg;
     struct member m = {.t = t, .index = index, .best_score = -INFINITY};
     size_t n = (size_t)t->m->shape.n, at = 0;
     m.rng = rng_for(t->opts->seed, (uint64_t)index + 1);
@@ -239,7 +239,7 @@ static void learn(struct training *t, int index)
             }
         }
         int done = atomic_fetch_add(&t->done, 1) + 1;
-        if (t->opts->progress && pthread_equal(t->caller, pthread_self()))
+        if (t->opts->progress && worker == 0)
             t->opts->progress(t->opts->progress_arg, done, t->steps * t->m->members);
         if (t->opts->cancel && *(const volatile int *)t->opts->cancel)
             atomic_store(&t->cancelled, true);
@@ -251,14 +251,6 @@ static void learn(struct training *t, int index)
     vec_done(&m.check);
     vec_done(&m.part);
     free(m.w);
-}
-
-static void *work(void *arg)
-{
-    struct training *t = arg;
-    for (int i; (i = atomic_fetch_add(&t->next, 1)) < t->m->members;)
-        learn(t, i);
-    return NULL;
 }
 
 /* ---- all of them ---- */
@@ -299,30 +291,18 @@ static enum status prepare(struct training *t, struct err *err)
     return ST_OK;
 }
 
-static void train_members(struct training *t)
-{
-    enum { MOST = 64 };
-    pthread_t thread[MOST];
-    int n = 0, want = t->opts->threads > MOST ? MOST : t->opts->threads;
-    while (n + 1 < want && n + 1 < t->m->members && pthread_create(&thread[n], NULL, work, t) == 0)
-        n++;
-    work(t);
-    while (n > 0)
-        pthread_join(thread[--n], NULL);
-}
-
 enum status pred_train(struct pred_model **out, struct pred_table *tables, int n,
                        const struct pred_opts *opts, struct err *err)
 {
     if (n < 1 || n > PRED_MAX_TABLES)
         return err_set(err, ST_USAGE, "1 to %d tables can be learnt from", PRED_MAX_TABLES);
     int members = opts->members ? opts->members : 5;
-    struct training t = {.tables = tables, .n = n, .opts = opts, .caller = pthread_self()};
+    struct training t = {.tables = tables, .n = n, .opts = opts};
     t.m = pred_model_new(opts->variant, opts->reference, members, n);
     t.fold = x_calloc((size_t)n, sizeof *t.fold);
     enum status st = prepare(&t, err);
     if (st == ST_OK)
-        train_members(&t);
+        parallel_for(members, opts->threads, learn, &t);
     if (st == ST_OK && atomic_load(&t.cancelled))
         st = err_set(err, ST_CANCELLED, "training was interrupted");
     if (st == ST_OK)

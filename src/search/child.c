@@ -107,6 +107,7 @@ enum status member_prepare(struct member *m, struct hand *h, const struct search
     enum status st = ST_OK;
     for (int k = 0; k < s.n_segments && st == ST_OK; k++)
         st = add_place(m, &s, k, all.flops_paper, h, err);
+    m->prepared = st == ST_OK;
     bpe_segmentation_done(&s);
     return st;
 }

@@ -1,12 +1,11 @@
 #include "search/search_priv.h"
 
 #include "base/clock.h"
-#include "base/rng.h"
+#include "base/parallel.h"
 #include "base/str.h"
 #include "exec/trial.h"
 
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 
 enum { POPULATION = 64 };
@@ -29,31 +28,22 @@ bool search_goal_find(const char *name, enum search_goal *out)
 
 /* ---- work on threads ---- */
 
-/* Calls work(s, hand, i) for i below n, each once, on all hands; the first error by i is told. */
+/* Calls work(s, hand, items, i) for each i below n on all hands; the first error by i is told. */
 struct crew {
     struct search *s;
-    int n, next;
     enum status (*work)(struct search *s, struct hand *h, void *items, int i, struct err *err);
     void *items;
     enum status *status;
     struct err *err;
 };
 
-struct seat {
-    struct crew *crew;
-    struct hand *hand;
-};
-
-static void *crew_work(void *arg)
+static void crew_work(void *arg, int worker, int i)
 {
-    struct seat *seat = arg;
-    struct crew *c = seat->crew;
-    for (int i; (i = __atomic_fetch_add(&c->next, 1, __ATOMIC_RELAXED)) < c->n;) {
-        bool cancelled = c->s->o->cancel && __atomic_load_n(c->s->o->cancel, __ATOMIC_RELAXED);
-        c->status[i] = cancelled ? err_set(&c->err[i], ST_CANCELLED, "interrupted")
-                                 : c->work(c->s, seat->hand, c->items, i, &c->err[i]);
-    }
-    return NULL;
+    const struct crew *c = arg;
+    struct search *s = c->s;
+    bool cancelled = s->o->cancel && __atomic_load_n(s->o->cancel, __ATOMIC_RELAXED);
+    c->status[i] = cancelled ? err_set(&c->err[i], ST_CANCELLED, "interrupted")
+                             : c->work(s, &s->hand[worker], c->items, i, &c->err[i]);
 }
 
 static enum status crew_run(struct search *s, void *items, int n,
@@ -61,20 +51,10 @@ static enum status crew_run(struct search *s, void *items, int n,
                                                 struct err *),
                             struct err *err)
 {
-    struct crew c = {.s = s, .n = n, .work = work, .items = items};
-    struct seat seat[64];
-    pthread_t thread[64];
-    int started = 0;
+    struct crew c = {.s = s, .work = work, .items = items};
     c.status = x_calloc((size_t)n + 1, sizeof *c.status);
     c.err = x_calloc((size_t)n + 1, sizeof *c.err);
-    for (int i = 0; i < s->n_hand; i++)
-        seat[i] = (struct seat){&c, &s->hand[i]};
-    while (started + 1 < s->n_hand &&
-           pthread_create(&thread[started], NULL, crew_work, &seat[started + 1]) == 0)
-        started++;
-    crew_work(&seat[0]);
-    for (int i = 0; i < started; i++)
-        pthread_join(thread[i], NULL);
+    parallel_for(n, s->n_hand, crew_work, &c);
     enum status st = ST_OK;
     for (int i = 0; i < n && st == ST_OK; i++)
         if ((st = c.status[i]) != ST_OK)
@@ -88,7 +68,7 @@ static enum status prepare_one(struct search *s, struct hand *h, void *items, in
                                struct err *err)
 {
     struct member *m = ((struct member **)items)[i];
-    return m->place.n ? ST_OK : member_prepare(m, h, s->o, err);
+    return m->prepared ? ST_OK : member_prepare(m, h, s->o, err);
 }
 
 /* What was seen before this generation is known to all threads; children of one generation that
@@ -280,7 +260,8 @@ static enum status begin(struct search *s, const struct graph *base, const char 
                          struct err *err)
 {
     const struct search_opts *o = s->o;
-    int want = o->threads < 1 ? 1 : o->threads > 64 ? 64 : o->threads;
+    int want = o->threads < 1 ? 1 : o->threads > PARALLEL_MOST ? PARALLEL_MOST : o->threads;
+    s->hand = x_calloc((size_t)want, sizeof *s->hand);
     for (; s->n_hand < want; s->n_hand++)
         TRY(hand_open(&s->hand[s->n_hand], o, err));
     s->base_graph = graph_ref(base);
@@ -328,23 +309,38 @@ static enum status execute(struct search_result *r, int i, const struct search_o
     return ST_OK;
 }
 
-static const struct search_opts *sorting; /* of qsort below; the caller's thread only */
+struct placed {
+    double share; /* in the first goal */
+    struct search_point point;
+};
 
-static int by_first_goal(const void *a, const void *b)
+static int by_share(const void *a, const void *b)
 {
-    const struct search_point *x = a, *y = b;
-    double d = x->value[sorting->goal[0]] - y->value[sorting->goal[0]];
-    if (sorting->goal[0] == GOAL_ACC)
-        d = -d;
-    return d < 0 ? -1 : d > 0 ? 1 : (x->id > y->id) - (x->id < y->id);
+    const struct placed *x = a, *y = b;
+    if (x->share < y->share || x->share > y->share)
+        return x->share < y->share ? -1 : 1;
+    return (x->point.id > y->point.id) - (x->point.id < y->point.id);
+}
+
+static struct search_point *front_in_order(const struct search *s)
+{
+    size_t n = s->front.n;
+    struct placed *by = x_malloc((n + 1) * sizeof *by);
+    struct search_point *out = x_malloc((n + 1) * sizeof *out);
+    for (size_t i = 0; i < n; i++)
+        by[i] =
+            (struct placed){search_share(&s->base, &s->front.at[i], s->o->goal[0]), s->front.at[i]};
+    qsort(by, n, sizeof *by, by_share);
+    for (size_t i = 0; i < n; i++)
+        out[i] = by[i].point;
+    free(by);
+    return out;
 }
 
 static enum status report(struct search *s, struct search_result *r, struct err *err)
 {
-    sorting = s->o;
-    qsort(s->front.at, s->front.n, sizeof *s->front.at, by_first_goal);
     r->base = s->base;
-    r->front = x_memdup(s->front.at, s->front.n * sizeof *r->front);
+    r->front = front_in_order(s);
     r->graph = x_calloc(s->front.n + 1, sizeof *r->graph);
     r->fault = x_calloc(s->front.n + 1, sizeof *r->fault);
     r->table = s->o->pred ? pred_model_table(s->o->pred, s->table) : NULL;
@@ -387,6 +383,7 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
     graph_unref(s.base_graph);
     for (int i = 0; i < s.n_hand; i++)
         hand_close(&s.hand[i]);
+    free(s.hand);
     if (st == ST_OK)
         *out = r;
     else

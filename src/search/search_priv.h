@@ -22,6 +22,7 @@ struct member {
     struct search_point point;
     struct graph *graph;
     VEC(struct place) place;
+    bool prepared;
 };
 void member_free(struct member *m); /* NULL is fine */
 
@@ -55,7 +56,7 @@ struct search {
     struct u64map seen; /* hashes of all networks */
     int generation;
     int64_t next_id, fates[4];
-    struct hand hand[64];
+    struct hand *hand; /* one for each worker */
     int n_hand;
 };
 

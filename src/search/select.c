@@ -25,7 +25,6 @@ static void shares(const struct search *s, const struct search_point *p, double 
         out[k] = search_share(&s->base, p, s->o->goal[k]);
 }
 
-/* O(front) a point: a front has tens to hundreds of points. */
 void select_front(struct search *s, const struct search_point *p)
 {
     double a[FRONT_GOALS], b[FRONT_GOALS];
@@ -64,7 +63,6 @@ static double over(double value, int64_t limit)
     return limit && value > (double)limit ? value / (double)limit - 1 : 0;
 }
 
-/* By how much a network is beyond the limits; 0: it keeps within. */
 double select_excess(const struct search *s, const struct search_point *p)
 {
     const struct search_opts *o = s->o;
@@ -121,7 +119,6 @@ static void stand(const struct search *s, struct member **m, int n, struct stand
     free(crowding);
 }
 
-/* What stays of the population and the new children; the rest is freed. */
 void select_survivors(struct search *s)
 {
     int n = (int)s->member.n, keep = n < s->population ? n : s->population;
