@@ -211,8 +211,8 @@ static enum status eval_run(struct evaluation *e, struct err *err)
         e->l.table[i].noise = noise;
     for (int v = 0; v < PRED_VARIANTS; v++)
         e->variant[v] = table1 || (enum pred_variant)v == e->l.opts.variant;
-    for (int i = 0; i < e->l.n_own;
-         i++) /* a table that came from elsewhere has no seeds to compare */
+    /* a table that came from elsewhere has no seeds to compare */
+    for (int i = 0; i < e->l.n_own; i++)
         if (label_retest_read(e->l.path[i], &e->retest[i], NULL) != ST_OK)
             e->retest[i].networks = 0;
     TRY(evaluate(e, err));

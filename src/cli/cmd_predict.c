@@ -60,11 +60,8 @@ static enum status predict(struct cli *c, const struct pred_model *m, struct err
     int table = family ? pred_model_find(m, family) : -1;
     if (family && table < 0)
         return err_set(err, ST_USAGE, "--family '%.80s': the predictor has not learnt it", family);
-    char *path = file_data("segments/vocab.json");
-    enum status st = bpe_vocab_load(&v, path, err);
-    free(path);
-    TRY(st);
-    st = estimate(c, m, v, table, &e, err);
+    TRY(cli_vocab(&v, err));
+    enum status st = estimate(c, m, v, table, &e, err);
     bpe_vocab_free(v);
     if (st == ST_OK)
         tell(c, m, &e);
@@ -74,12 +71,8 @@ static enum status predict(struct cli *c, const struct pred_model *m, struct err
 static enum status run_predict(struct cli *c, struct err *err)
 {
     struct pred_model *m;
-    const char *given = cli_get(c, "--predictor");
-    char *path = given ? x_strdup(given) : file_data("segments/predictor.bin");
-    enum status st = pred_model_load(&m, path, err);
-    free(path);
-    TRY(st);
-    st = predict(c, m, err);
+    TRY(cli_predictor(c, &m, err));
+    enum status st = predict(c, m, err);
     pred_model_free(m);
     return st;
 }

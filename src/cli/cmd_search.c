@@ -55,9 +55,8 @@ static enum status number(const struct cli *c, const char *name, double fallback
                           struct err *err)
 {
     const char *text = cli_get(c, name);
-    char *end;
-    *out = text ? strtod(text, &end) : fallback;
-    if (text && (end == text || *end || !(*out >= 0) || *out > 1e9))
+    *out = fallback;
+    if (text && (!str_to_double(text, out) || !(*out >= 0) || *out > 1e9))
         return err_set(err, ST_USAGE, "%s: '%.40s' is no number of at least 0", name, text);
     return ST_OK;
 }
@@ -91,15 +90,9 @@ static enum status scheme(struct searching *s, struct err *err)
 static enum status load(struct searching *s, struct err *err)
 {
     struct cli *c = s->c;
-    const char *preset = cli_get(c, "--preset"), *pred = cli_get(c, "--predictor");
-    char *vocab = file_data("segments/vocab.json");
-    enum status st = bpe_vocab_load(&s->vocab, vocab, err);
-    free(vocab);
-    TRY(st);
-    char *shipped = pred ? x_strdup(pred) : file_data("segments/predictor.bin");
-    st = pred_model_load(&s->pred, shipped, err);
-    free(shipped);
-    TRY(st);
+    const char *preset = cli_get(c, "--preset");
+    TRY(cli_vocab(&s->vocab, err));
+    TRY(cli_predictor(c, &s->pred, err));
     TRY(npu_preset_load(&s->npu, preset ? preset : "os32", err));
     s->segdb = cli_get(c, "--segments") ? x_strdup(cli_get(c, "--segments"))
                                         : file_data("segments/segments.db");
@@ -300,7 +293,7 @@ static const struct cli_option options[] = {
      "the archive of all networks tried, front.json, and the front's networks; the same command "
      "goes on where it ended"},
     {"--objectives", NULL, "LIST",
-     "2 to 4 of acc, flops, params, memory, cycles, energy (acc,flops)"},
+     "1 to 4 of acc, flops, params, memory, cycles, energy (acc,flops)"},
     {"--evaluations", NULL, "N", "networks to try, in whole generations (1000)"},
     {"--minutes", NULL, "M", "end after the generation in which so much time has passed"},
     {"--population", NULL, "N", "networks that have children, and children of a generation (64)"},

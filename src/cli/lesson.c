@@ -59,10 +59,7 @@ enum status lesson_begin(struct lesson *l, struct err *err)
     TRY(lesson_options(l, err));
     if (!cli_get(c, "--labels"))
         return err_set(err, ST_USAGE, "%s: --labels CSV is needed", c->command->name);
-    char *vocab = file_data("segments/vocab.json");
-    enum status st = bpe_vocab_load(&l->vocab, vocab, err);
-    free(vocab);
-    TRY(st);
+    TRY(cli_vocab(&l->vocab, err));
     TRY(read_tables(l, "--labels", err));
     l->n_own = l->n;
     return read_tables(l, "--beside", err);

@@ -1,6 +1,7 @@
 /* What all commands share for saying things: JSON pieces, progress, standard output. */
 #include "cli/cli_priv.h"
 #include "base/clock.h"
+#include "base/file.h"
 
 #include "session/model.h"
 
@@ -14,6 +15,23 @@ enum status cli_model(const struct cli *c, const char *spec, struct graph **out,
 {
     struct model_opts o = {.seed = c->seed, .input_shape = c->input_shape};
     return model_open(spec, &o, out, err);
+}
+
+enum status cli_vocab(struct bpe_vocab **out, struct err *err)
+{
+    char *path = file_data("segments/vocab.json");
+    enum status st = bpe_vocab_load(out, path, err);
+    free(path);
+    return st;
+}
+
+enum status cli_predictor(const struct cli *c, struct pred_model **out, struct err *err)
+{
+    const char *given = cli_get(c, "--predictor");
+    char *path = given ? x_strdup(given) : file_data("segments/predictor.bin");
+    enum status st = pred_model_load(out, path, err);
+    free(path);
+    return st;
 }
 
 struct session *cli_session(const struct cli *c)
