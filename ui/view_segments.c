@@ -24,9 +24,10 @@ struct segments {
     int centred;       /* segment the drawing was centred on */
     int64_t all_flops; /* of the network */
     enum heat heat;
-    double *warmth, most; /* heat_costs, and the largest; NULL: off */
-    double *cycles;       /* of each node; NULL: no accelerator */
-    int slots;            /* of the version that these speak of */
+    double *cost[HEATS];  /* heat_costs of the version at hand, those asked for */
+    const double *warmth; /* the one that colours; NULL: none */
+    double most;          /* of it */
+    int slots;            /* of that version */
 };
 
 enum { COL_INDEX, COL_OPS, COL_NODES, COL_FLOPS, COL_SHARE, COL_PARAMS, COL_CYCLES, COL_STATE };
@@ -51,7 +52,7 @@ static double cycles_of(const struct segments *v, const struct session_segment *
 {
     double sum = 0;
     for (int i = 0; i < s->region.n; i++)
-        sum += s->region.ids[i] < v->slots ? v->cycles[s->region.ids[i]] : 0;
+        sum += s->region.ids[i] < v->slots ? v->cost[HEAT_CYCLES][s->region.ids[i]] : 0;
     return sum;
 }
 
@@ -89,7 +90,7 @@ static void cell(void *ctx, int row, int col, char *buf, size_t size)
         str_si((double)s->cost.params, buf, size);
         break;
     case COL_CYCLES:
-        if (v->cycles)
+        if (v->cost[HEAT_CYCLES])
             str_si(cycles_of(v, s), buf, size);
         else
             snprintf(buf, size, "unknown");
@@ -103,7 +104,7 @@ static bool number(void *ctx, int row, int col, double *out)
 {
     struct segments *v = ctx;
     const struct session_segment *s = segment(v, row);
-    if (!s || col == COL_OPS || col == COL_STATE || (col == COL_CYCLES && !v->cycles))
+    if (!s || col == COL_OPS || col == COL_STATE || (col == COL_CYCLES && !v->cost[HEAT_CYCLES]))
         return false;
     *out = col == COL_INDEX    ? row
            : col == COL_NODES  ? s->region.n
@@ -241,17 +242,28 @@ static void draw_detail(struct segments *v, struct rect r)
 
 /* ---- the view ---- */
 
-/* The costs that colour the drawing, of the version at hand. */
+static const double *costs_of(struct segments *v, enum heat h)
+{
+    if (!v->cost[h] && session_is_open(ui_session(v->ui)))
+        v->cost[h] = heat_costs(ui_session(v->ui), h);
+    return v->cost[h];
+}
+
+static void drop_costs(struct segments *v)
+{
+    for (int h = 0; h < HEATS; h++) {
+        free(v->cost[h]);
+        v->cost[h] = NULL;
+    }
+    v->warmth = NULL;
+}
+
+/* The costs that colour the drawing. */
 static void warm(struct segments *v)
 {
-    struct session *s = ui_session(v->ui);
-    free(v->warmth);
-    v->warmth = NULL;
+    v->warmth = v->heat == HEAT_OFF ? NULL : costs_of(v, v->heat);
     v->most = 0;
-    if (v->heat == HEAT_OFF || !session_is_open(s))
-        return;
-    v->warmth = heat_costs(s, v->heat);
-    for (int i = 0; v->warmth && i < graph_n_slots(session_graph(s)); i++)
+    for (int i = 0; v->warmth && i < v->slots; i++)
         v->most = v->warmth[i] > v->most ? v->warmth[i] : v->most;
 }
 
@@ -279,8 +291,8 @@ static void refresh(struct segments *v)
     struct session *s = ui_session(v->ui);
     const struct session_version *now = session_version(s, session_cursor(s));
     v->all_flops = now ? now->cost.flops : 0;
-    free(v->cycles);
-    v->cycles = now ? heat_costs(s, HEAT_CYCLES) : NULL;
+    drop_costs(v);
+    costs_of(v, HEAT_CYCLES);
     v->slots = now ? graph_n_slots(now->graph) : 0;
     warm(v);
     list_refresh(&v->list);
@@ -404,8 +416,7 @@ static void segments_close(struct ui *ui, void *self)
     struct segments *v = self;
     (void)ui;
     list_done(&v->list);
-    free(v->warmth);
-    free(v->cycles);
+    drop_costs(v);
 }
 
 static struct list *segments_list(void *self)

@@ -155,6 +155,23 @@ int session_selected(const struct session *s)
     return s->selected;
 }
 
+/* The accelerator, and what the current version takes on it, worked out once. */
+static void lend_npu(struct session *s, struct job *j)
+{
+    struct version *v = s->version.at[s->cursor];
+    j->npu = session_npu(s);
+    if (j->npu && !v->on_npu) {
+        struct npu_cost c;
+        npu_cost_graph(v->graph, j->npu, &c);
+        v->cycles = c.cycles;
+        v->energy_uj = c.energy_uj;
+        v->on_npu = true;
+        npu_cost_done(&c);
+    }
+    j->cycles = v->cycles;
+    j->energy_uj = v->energy_uj;
+}
+
 enum status candidate_job(struct session *s, enum job_kind kind, int k, int64_t record,
                           struct job **out, struct err *err)
 {
@@ -168,7 +185,7 @@ enum status candidate_job(struct session *s, enum job_kind kind, int k, int64_t 
     job_set_region(j, &seg->region);
     j->record = record;
     j->how = s->how;
-    j->npu = session_npu(s);
+    lend_npu(s, j);
     j->generation = s->layers.generation;
     /* The weights made for a replacement depend on what is replaced in which network by what, not
      * on when or by which thread. */

@@ -47,19 +47,21 @@ struct job {
     int limit;                     /* QUERY */
     const struct pred_model *pred; /* QUERY: lent by the session; NULL: no estimates */
     int32_t *order;                /* QUERY: the segmentation's */
-    const struct npu_preset *npu;  /* CANDIDATE, REPAIR: lent by the session, or NULL */
-    struct pred_source *source;    /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
-    bool *keep;                    /* LAYOUT: per slot, or NULL */
-    int slot;                      /* LAYOUT */
-    uint64_t key;                  /* LAYOUT */
-    char *path;                    /* WRITE */
-    int *segment_of;               /* WRITE, or NULL */
-    int segment;                   /* KEEP: what the user calls the region */
-    char *origin;                  /* KEEP */
-    struct graph *after;           /* WHY: a reference; `graph` is the source's */
-    float *weight[2];              /* WHY, result: per slot of `graph`, of `after` */
-    struct training *training;     /* FIT: a reference, with the results */
-    int wake;                      /* FIT: where a byte tells of progress */
+    const struct npu_preset *npu;  /* CANDIDATE, REPAIR: lent by the session, or NULL; */
+    int64_t cycles;                /* and what `graph` takes on it */
+    double energy_uj;
+    struct pred_source *source; /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
+    bool *keep;                 /* LAYOUT: per slot, or NULL */
+    int slot;                   /* LAYOUT */
+    uint64_t key;               /* LAYOUT */
+    char *path;                 /* WRITE */
+    int *segment_of;            /* WRITE, or NULL */
+    int segment;                /* KEEP: what the user calls the region */
+    char *origin;               /* KEEP */
+    struct graph *after;        /* WHY: a reference; `graph` is the source's */
+    float *weight[2];           /* WHY, result: per slot of `graph`, of `after` */
+    struct training *training;  /* FIT: a reference, with the results */
+    int wake;                   /* FIT: where a byte tells of progress */
 
     enum status status; /* results; which ones depends on kind */
     struct err err;

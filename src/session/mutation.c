@@ -114,12 +114,10 @@ static enum status explain(struct job *j, const struct mend_opts *o)
 
 static void compare_on_npu(struct job *j)
 {
-    struct npu_cost before, after;
-    npu_cost_graph(j->graph, j->npu, &before);
+    struct npu_cost after;
     npu_cost_graph(j->cand.graph, j->npu, &after);
-    j->delta_cycles = after.cycles - before.cycles;
-    j->delta_energy_uj = after.energy_uj - before.energy_uj;
-    npu_cost_done(&before);
+    j->delta_cycles = after.cycles - j->cycles;
+    j->delta_energy_uj = after.energy_uj - j->energy_uj;
     npu_cost_done(&after);
 }
 

@@ -31,6 +31,9 @@ struct version {
     struct session_segment *segment; /* seg.n_segments of them */
     bool *segment_done;              /* which are worked out */
     int *segment_of;                 /* per slot */
+    bool on_npu; /* the next two are worked out, for the session's accelerator */
+    int64_t cycles;
+    double energy_uj;
 };
 
 /* A candidate: of the list, or the preview's own with pins. */
