@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-static const char *const names[HEATS] = {"off", "cycles", "FLOPs", "parameters", "memory"};
+static const char *const names[HEATS] = {"off", "cycles", "FLOPs", "parameters", "memory", "time"};
 
 const char *heat_name(enum heat h)
 {
@@ -39,16 +39,9 @@ static double output_bytes(const struct node *n)
     return bytes;
 }
 
-double *heat_costs(struct session *s, enum heat h)
+static void add_counts(const struct graph *g, enum heat h, double *out)
 {
-    const struct graph *g = session_graph(s);
-    const struct npu_preset *p = h == HEAT_CYCLES ? session_npu(s) : NULL;
-    if (h == HEAT_CYCLES && !p)
-        return NULL;
-    double *out = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *out);
-    if (p)
-        add_cycles(g, p, out);
-    for (int i = 0; i < graph_n_nodes(g) && !p; i++) {
+    for (int i = 0; i < graph_n_nodes(g); i++) {
         int32_t id = graph_topo(g)[i];
         struct cost c;
         cost_node(g, id, &c);
@@ -56,6 +49,23 @@ double *heat_costs(struct session *s, enum heat h)
                   : h == HEAT_PARAMS ? (double)c.params
                                      : output_bytes(graph_node(g, id));
     }
+}
+
+double *heat_costs(struct session *s, enum heat h)
+{
+    const struct graph *g = session_graph(s);
+    const struct npu_preset *p = h == HEAT_CYCLES ? session_npu(s) : NULL;
+    const char *why;
+    const double *ms = h == HEAT_TIME ? session_times(s, &why) : NULL;
+    if ((h == HEAT_CYCLES && !p) || (h == HEAT_TIME && !ms))
+        return NULL;
+    double *out = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *out);
+    if (p)
+        add_cycles(g, p, out);
+    else if (!ms)
+        add_counts(g, h, out);
+    for (int i = 0; ms && i < graph_n_slots(g); i++)
+        out[i] = 1000 * ms[i];
     return out;
 }
 

@@ -261,29 +261,47 @@ static void drop_costs(struct segments *v)
 /* The costs that colour the drawing. */
 static void warm(struct segments *v)
 {
+    struct session *s = ui_session(v->ui);
     v->warmth = v->heat == HEAT_OFF ? NULL : costs_of(v, v->heat);
+    if (v->heat == HEAT_TIME && !v->warmth && session_is_open(s)) {
+        struct err err = {0};
+        if (session_time(s, &err) != ST_OK)
+            ui_fail(v->ui, &err);
+    }
     v->most = 0;
     for (int i = 0; v->warmth && i < v->slots; i++)
         v->most = v->warmth[i] > v->most ? v->warmth[i] : v->most;
 }
 
-static void set_heat(struct segments *v, const char *arg)
+static void say_heat(struct segments *v)
 {
     char most[24];
+    const char *why = NULL;
+    if (v->heat == HEAT_TIME && !v->warmth)
+        session_times(ui_session(v->ui), &why);
+    if (v->warmth)
+        ui_say(v->ui, "coloured by %s%s; 9 is the most of a node, %s%s",
+               v->heat == HEAT_TIME ? "measured " : "", heat_name(v->heat),
+               str_si(v->most, most, sizeof most), v->heat == HEAT_TIME ? " us" : "");
+    else if (why)
+        ui_say(v->ui, "the time of nodes cannot be measured: %s", why);
+    else
+        ui_say(v->ui, "%s",
+               v->heat == HEAT_OFF    ? "coloured by segment"
+               : v->heat == HEAT_TIME ? "measuring how long each node takes ..."
+                                      : "cycles are not known: there is no accelerator");
+}
+
+static void set_heat(struct segments *v, const char *arg)
+{
     enum heat next = *arg ? heat_find(arg) : (enum heat)((v->heat + 1) % HEATS);
     if (next == HEATS) {
-        ui_say(v->ui, "the drawing is coloured by cycles, FLOPs, parameters or memory, or off");
+        ui_say(v->ui, "the drawing is coloured by cycles, FLOPs, parameters, memory or time, or off");
         return;
     }
     v->heat = next;
     warm(v);
-    if (v->warmth)
-        ui_say(v->ui, "coloured by %s; 9 is the most of a node, %s", heat_name(next),
-               str_si(v->most, most, sizeof most));
-    else if (next != HEAT_OFF)
-        ui_say(v->ui, "cycles are not known: there is no accelerator");
-    else
-        ui_say(v->ui, "coloured by segment");
+    say_heat(v);
 }
 
 static void refresh(struct segments *v)
@@ -408,6 +426,10 @@ static void segments_changed(struct ui *ui, void *self, unsigned what)
         v->asked = 0;
         v->drawn = false;
         refresh(v);
+    }
+    if (what & SESSION_CHANGED_TIMES && v->heat == HEAT_TIME) {
+        warm(v);
+        say_heat(v);
     }
 }
 

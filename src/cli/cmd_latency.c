@@ -1,7 +1,7 @@
 /* latency: how long one run of a network takes on this machine. */
 #include "cli/cli_priv.h"
 
-#include "exec/timing.h"
+#include "exec/layer_time.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -30,7 +30,22 @@ static const char *into_label(const struct graph *g, const struct exec_step_time
     return l->into >= 0 ? node_label(graph_node(g, l->into)) : NULL;
 }
 
-static void add_text(struct cli *c, const struct graph *g, const struct timing *t)
+/* The network put together from its layer shapes; `layers` 0: nobody asked. */
+static enum status by_shape(const struct cli *c, const struct graph *g,
+                            const struct timing_opts *whole, struct layer_sum *out,
+                            struct err *err)
+{
+    *out = (struct layer_sum){0};
+    if (!cli_get(c, "--shapes"))
+        return ST_OK;
+    struct layer_clock *clock = layer_clock_new(whole);
+    enum status st = layer_clock_sum(clock, g, out, NULL, err);
+    layer_clock_free(clock);
+    return st;
+}
+
+static void add_text(struct cli *c, const struct graph *g, const struct timing *t,
+                     const struct layer_sum *shapes)
 {
     struct str *s = &c->out;
     const double sum = layers_ms(t);
@@ -54,9 +69,16 @@ static void add_text(struct cli *c, const struct graph *g, const struct timing *
     if (t->layer)
         str_addf(s, "the nodes take %.3f ms together, %+.1f %% of the whole run's time\n", sum,
                  100 * (sum / t->median_ms - 1));
+    if (shapes->layers)
+        str_addf(s,
+                 "%d layers of %d shapes, each shape measured by itself (%d now), take %.3f ms "
+                 "together, %+.1f %% of the whole run's time\n",
+                 shapes->layers, shapes->shapes, shapes->measured, shapes->ms,
+                 100 * (shapes->ms / t->median_ms - 1));
 }
 
-static void add_json(struct cli *c, const struct graph *g, const struct timing *t)
+static void add_json(struct cli *c, const struct graph *g, const struct timing *t,
+                     const struct layer_sum *shapes)
 {
     struct json j;
     char cpu[200];
@@ -72,6 +94,12 @@ static void add_json(struct cli *c, const struct graph *g, const struct timing *
     json_kbool(&j, "pinned", t->pinned);
     json_kbool(&j, "cached", t->cached);
     json_kstr(&j, "cpu", timing_cpu(cpu, sizeof cpu));
+    if (shapes->layers) {
+        json_kint(&j, "shapes", shapes->shapes);
+        json_kint(&j, "shapes_measured", shapes->measured);
+        json_knum(&j, "shapes_ms", shapes->ms);
+        json_knum(&j, "shapes_error", shapes->ms / t->median_ms - 1);
+    }
     if (t->layer) {
         json_knum(&j, "layers_ms", sum);
         json_knum(&j, "layers_error", sum / t->median_ms - 1);
@@ -98,7 +126,8 @@ static enum status run(struct cli *c, struct err *err)
 {
     int64_t batch, runs;
     struct graph *g;
-    struct timing t;
+    struct timing t = {0};
+    struct layer_sum shapes;
     TRY(cli_get_int(c, "--batch", 1, 4096, 0, &batch, err));
     TRY(cli_get_int(c, "--runs", 1, 1000000, 30, &runs, err));
     TRY(cli_model(c, c->arg[0], &g, err));
@@ -113,15 +142,17 @@ static enum status run(struct cli *c, struct err *err)
                                   .progress = on_run,
                                   .arg = c};
     enum status st = timing_measure(&t, g, &o, err);
+    if (st == ST_OK)
+        st = by_shape(c, g, &o, &shapes, err);
     if (st == ST_OK) {
         if (c->json)
-            add_json(c, g, &t);
+            add_json(c, g, &t, &shapes);
         else
-            add_text(c, g, &t);
-        timing_done(&t);
+            add_text(c, g, &t, &shapes);
     } else if (st != ST_CANCELLED) {
         err_in_file(err, c->arg[0]);
     }
+    timing_done(&t);
     graph_unref(g);
     return st;
 }
@@ -130,6 +161,8 @@ static const struct cli_option options[] = {
     {"--batch", NULL, "B", "inputs in a run, where the network leaves it open (1)"},
     {"--runs", NULL, "R", "measured runs, after some that are not counted (30)"},
     {"--layers", NULL, NULL, "the time of each node too, and what computes it along"},
+    {"--shapes", NULL, NULL,
+     "the sum of the layers too, each shape measured by itself and kept"},
     {"--fresh", NULL, NULL, "measure even when an earlier result is kept"},
     {NULL, NULL, NULL, NULL},
 };

@@ -162,17 +162,19 @@ const struct exec_step_time *exec_profile(const struct exec *e, int *n)
 {
     /* The list is part of the exec's state, not of what it computes. */
     struct exec_step_time *t = e->times.at;
-    double before = 0;
+    double copying = 0;
 
     *n = 0;
     for (size_t i = 0; i < e->steps.n; i++) {
         const struct step *s = &e->steps.at[i];
 
-        before += s->ms;
-        if (i + 1 < e->steps.n && s[1].id == s->id) /* a copy made for the next step */
+        if (i + 1 < e->steps.n && s[1].id == s->id) { /* a copy made for the next step */
+            copying += s->ms;
             continue;
-        t[(*n)++] = (struct exec_step_time){.node = s->id, .into = s->into, .ms = before};
-        before = 0;
+        }
+        t[(*n)++] = (struct exec_step_time){
+            .node = s->id, .into = s->into, .ms = copying + s->ms, .copy_ms = copying};
+        copying = 0;
     }
     return t;
 }

@@ -47,6 +47,7 @@ enum status exec_run(struct exec *e, struct err *err);
 struct exec_step_time {
     int32_t node, into;
     double ms;
+    double copy_ms; /* of ms: copying its inputs into another layout first */
 };
 const struct exec_step_time *exec_profile(const struct exec *e, int *n);
 

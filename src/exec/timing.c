@@ -11,6 +11,7 @@
 /* Runs before the measured ones: until clocks and caches have settled. */
 enum { WARM_RUNS = 3, WARM_MOST = 50, MEASURED_RUNS = 30 };
 #define WARM_MS 300.0
+#define WARM_INNER_MS 20.0 /* of a piece, which is one of many */
 
 struct job {
     const struct graph *g;
@@ -41,12 +42,28 @@ static double percentile(const double *v, int n, double q)
 
 /* ---- on the measuring thread ---- */
 
+static bool is_end(const struct graph *g, int32_t node)
+{
+    enum op op = graph_node(g, node)->op;
+
+    return op == OP_INPUT || op == OP_OUTPUT;
+}
+
 static enum status timed_run(struct job *j, double *ms)
 {
     double begun = clock_ms();
+    int n = 0;
+    const struct exec_step_time *t;
 
     TRY(exec_run(j->e, &j->err));
     *ms = clock_ms() - begun;
+    if (!j->opts->inner)
+        return ST_OK;
+    t = exec_profile(j->e, &n);
+    *ms = 0;
+    for (int i = 0; i < n; i++)
+        if (!is_end(j->g, t[i].node))
+            *ms += t[i].ms - t[i].copy_ms;
     return ST_OK;
 }
 
@@ -74,11 +91,10 @@ static void keep_steps(struct job *j, int run)
 
 static enum status run_all(struct job *j)
 {
-    double spent = 0, one;
+    double begun = clock_ms(), warm = j->opts->inner ? WARM_INNER_MS : WARM_MS, one;
 
-    for (int i = 0; i < WARM_MOST && (i < WARM_RUNS || spent < WARM_MS); i++) {
+    for (int i = 0; i < WARM_MOST && (i < WARM_RUNS || clock_ms() - begun < warm); i++) {
         TRY(timed_run(j, &one));
-        spent += one;
         tell(j, 0);
     }
     for (int i = 0; i < j->out->runs; i++) {
@@ -95,7 +111,7 @@ static void *measure(void *arg)
     struct job *j = arg;
     const struct exec_opts o = {.threads = j->out->threads,
                                 .batch = j->out->batch,
-                                .profile = j->opts->layers,
+                                .profile = j->opts->layers || j->opts->inner,
                                 .cancel = j->opts->cancel};
 
     j->out->pinned = timing_pin(o.threads);
@@ -121,9 +137,7 @@ static void sum_up(struct job *j)
     t->p90_ms = percentile(j->ms, t->runs, 0.9);
     for (int i = 0; i < t->n_layers; i++) {
         double *v = j->steps + (size_t)i * (size_t)t->runs;
-        enum op op = graph_node(j->g, t->layer[i].node)->op;
-
-        if (op == OP_INPUT || op == OP_OUTPUT)
+        if (is_end(j->g, t->layer[i].node))
             continue;
         qsort(v, (size_t)t->runs, sizeof *v, by_value);
         t->layer[kept] = t->layer[i];
@@ -167,7 +181,7 @@ enum status timing_measure(struct timing *out, const struct graph *g,
     enum status st;
 
     TRY(find_batch(g, opts->batch, &t.batch, err));
-    if (!opts->fresh && !opts->layers && timing_load(&t, g)) {
+    if (!opts->fresh && !opts->layers && timing_load(&t, g, opts->inner)) {
         *out = t;
         return ST_OK;
     }
@@ -176,7 +190,7 @@ enum status timing_measure(struct timing *out, const struct graph *g,
     if (st == ST_OK) {
         sum_up(&j);
         if (!opts->unkept)
-            timing_store(&t, g);
+            timing_store(&t, g, opts->inner);
         *out = t;
     } else {
         timing_done(&t);

@@ -17,6 +17,7 @@ struct timing_opts {
     bool fresh;    /* measure even when a result is kept */
     bool unkept;   /* do not keep the result: measured beside other work */
     bool layers;   /* times of the nodes too; implies fresh */
+    bool inner;    /* what the nodes take without copies between layouts: a piece of a network */
     uint64_t seed; /* of the inputs */
     const int *cancel;
     /* After each run, on the measuring thread; warming up is done 0. NULL: none. */

@@ -31,13 +31,14 @@ const char *timing_cpu(char *buf, size_t size)
 }
 
 /* What the numbers depend on. */
-static void add_key(struct str *s, const struct timing *t, const struct graph *g)
+static void add_key(struct str *s, const struct timing *t, const struct graph *g, bool inner)
 {
     const dnnl_version_t *v = dnnl_version();
     char cpu[200];
 
-    str_addf(s, "autogo latency %s.%d\ngraph %016llx\nbatch %lld\nthreads %d\n", PACKAGE_VERSION,
-             EXECUTOR, (unsigned long long)graph_hash(g), (long long)t->batch, t->threads);
+    str_addf(s, "autogo latency %s.%d\n%s %016llx\nbatch %lld\nthreads %d\n", PACKAGE_VERSION,
+             EXECUTOR, inner ? "piece" : "graph", (unsigned long long)graph_hash(g),
+             (long long)t->batch, t->threads);
     str_addf(s, "cpu %s\noneDNN %d.%d.%d isa %d\n", timing_cpu(cpu, sizeof cpu), v->major, v->minor,
              v->patch, (int)dnnl_get_effective_cpu_isa());
 }
@@ -65,7 +66,7 @@ static bool read_numbers(struct timing *t, const char *text)
     if (sscanf(text, "median %lf p10 %lf p90 %lf runs %d pinned %d", &was.median_ms, &was.p10_ms,
                &was.p90_ms, &was.runs, &pinned) != 5)
         return false;
-    if (!(was.p10_ms > 0 && was.p10_ms <= was.median_ms && was.median_ms <= was.p90_ms) ||
+    if (!(was.p10_ms >= 0 && was.median_ms > 0 && was.p10_ms <= was.median_ms && was.median_ms <= was.p90_ms) ||
         !isfinite(was.p90_ms) || was.runs < t->runs)
         return false;
     *t = was;
@@ -74,7 +75,7 @@ static bool read_numbers(struct timing *t, const char *text)
     return true;
 }
 
-bool timing_load(struct timing *t, const struct graph *g)
+bool timing_load(struct timing *t, const struct graph *g, bool inner)
 {
     struct str text = {0};
     unsigned char *data = NULL;
@@ -82,7 +83,7 @@ bool timing_load(struct timing *t, const struct graph *g)
     bool found = false;
     char *path;
 
-    add_key(&text, t, g);
+    add_key(&text, t, g, inner);
     path = file_of(&text, 0);
     if (file_read(path, MOST_BYTES, &data, &size, NULL) == ST_OK && size > text.n &&
         memcmp(data, text.s, text.n) == 0) {
@@ -100,12 +101,12 @@ bool timing_load(struct timing *t, const struct graph *g)
     return found;
 }
 
-void timing_store(const struct timing *t, const struct graph *g)
+void timing_store(const struct timing *t, const struct graph *g, bool inner)
 {
     struct str text = {0};
     char *path;
 
-    add_key(&text, t, g);
+    add_key(&text, t, g, inner);
     path = file_of(&text, 1);
     str_addf(&text, "median %.9g p10 %.9g p90 %.9g runs %d pinned %d\n", t->median_ms, t->p10_ms,
              t->p90_ms, t->runs, t->pinned);

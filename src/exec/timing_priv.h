@@ -10,8 +10,8 @@ bool timing_pin(int threads);
 
 /* t->batch and t->threads say what is looked for; true when a result of at least t->runs runs is
  * kept: then the other fields are set. */
-bool timing_load(struct timing *t, const struct graph *g);
+bool timing_load(struct timing *t, const struct graph *g, bool inner);
 /* Failures are of no consequence. */
-void timing_store(const struct timing *t, const struct graph *g);
+void timing_store(const struct timing *t, const struct graph *g, bool inner);
 
 #endif

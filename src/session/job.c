@@ -43,6 +43,7 @@ void job_free(struct job *j)
     graph_unref(j->after);
     free(j->weight[0]);
     free(j->weight[1]);
+    free(j->ms);
     free(j->order);
     pred_source_unref(j->source);
     free(j->keep);
@@ -122,6 +123,8 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
                            &j->known, &j->err);
     case JOB_WHY:
         return scoring_why(j);
+    case JOB_TIME:
+        return timed_run(j);
     case JOB_FIT:
         return training_run(j->training, &j->cancel, j->wake, &j->err);
     }
@@ -187,7 +190,7 @@ static void lane_init(struct lane *l, struct pool *p, int threads, int max_flyin
 
 static struct lane *lane_of(struct pool *p, const struct job *j)
 {
-    return j->kind == JOB_FIT ? &p->slow : &p->quick;
+    return j->kind == JOB_FIT || j->kind == JOB_TIME ? &p->slow : &p->quick;
 }
 
 struct pool *pool_new(int threads, char *const path[SEGDB_LAYERS])

@@ -5,7 +5,8 @@
  * jobs are in flight than the queues hold; the rest wait in the owner's own list, urgent ones
  * first. Cancelling sets the job's flag, which long work polls; its result is dropped.
  * Training takes minutes: it has a lane of its own, one thread after the workers, in which one job
- * runs after the other, so that nothing else waits for it.
+ * runs after the other, so that nothing else waits for it. Measuring, which training would disturb,
+ * is in that lane too.
  * A GLPK problem, an SQLite connection and a Graphviz child live and die on one worker. */
 #ifndef SESSION_JOB_H
 #define SESSION_JOB_H
@@ -26,7 +27,8 @@ enum job_kind {
     JOB_WRITE,
     JOB_KEEP,
     JOB_FIT,
-    JOB_WHY
+    JOB_WHY,
+    JOB_TIME
 };
 
 struct job {
@@ -61,6 +63,7 @@ struct job {
     struct graph *after;        /* WHY: a reference; `graph` is the source's */
     float *weight[2];           /* WHY, result: per slot of `graph`, of `after` */
     struct training *training;  /* FIT: a reference, with the results */
+    double *ms;                 /* TIME, result: per slot */
     int wake;                   /* FIT: where a byte tells of progress */
 
     enum status status; /* results; which ones depends on kind */
@@ -90,6 +93,9 @@ void job_set_region(struct job *j, const struct region *r);
 void job_free(struct job *j);
 /* Why a mutation that ran gave no network; "" when it did. Borrowed. */
 const char *job_reason(const struct job *j);
+
+/* timed.c: what a TIME job does. */
+enum status timed_run(struct job *j);
 
 /* Runs a job on this thread. `db` is this thread's handle, opened at `path` when needed. */
 void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS]);

@@ -57,6 +57,7 @@ static void drop_model(struct session *s)
     candidates_drop(s);
     layouts_done(s);
     fitting_drop(s);
+    timed_drop(s);
     if (s->journal && s->version.n > 0 && !s->pending && session_n_versions(s) > 1)
         version_record(s, "quit", s->version.at[s->cursor]->pub.hash, NULL);
     journal_close(s->journal, true);
@@ -290,6 +291,9 @@ unsigned session_poll(struct session *s)
             break;
         case JOB_WHY:
             why_take(s, j, &changed);
+            break;
+        case JOB_TIME:
+            timed_take(s, j, &changed);
             break;
         case JOB_LAYOUT:
             layout_take(s, j, &changed);

@@ -264,6 +264,14 @@ struct session_reasons {
  * Until the next poll. */
 const struct session_reasons *session_reasons(const struct session *s);
 
+/* Asks a worker, once for each version in hand, how long each node of the current network takes in
+ * a run here, on one thread, while the session's other work goes on; SESSION_CHANGED_TIMES tells of
+ * the end. */
+enum status session_time(struct session *s, struct err *err);
+/* Milliseconds by slot of the current network (a node computed along with another has 0) once they
+ * are measured, until the next poll; else NULL, and in *why what went wrong, NULL: nothing. */
+const double *session_times(const struct session *s, const char **why);
+
 /* ---- jobs ---- */
 
 enum {
@@ -272,6 +280,7 @@ enum {
     SESSION_CHANGED_LAYOUT = 4,
     SESSION_CHANGED_NOTICE = 8,
     SESSION_CHANGED_FIT = 16, /* fitting.h */
+    SESSION_CHANGED_TIMES = 32,
 };
 /* Readable when results wait. Valid for the life of the session. */
 int session_fd(const struct session *s);

@@ -19,6 +19,7 @@ enum {
     TAG_WRITE,
     TAG_KEEP,
     TAG_FIT,
+    TAG_TIME,
     TAG_LAYOUT /* + slot */
 };
 
@@ -119,6 +120,8 @@ struct session {
     struct wants wants; /* of the preview */
     struct session_repair how;
 
+    struct graph *timing; /* whose nodes' times were asked for last, or NULL */
+    struct job *timed;    /* the answer about it, or NULL */
     struct layout layout[SESSION_LAYOUT_COUNT];
     struct fitting fitting;
     VEC(struct notice) notice; /* not told yet */
@@ -221,6 +224,10 @@ void fitting_take(struct session *s, struct job *j, unsigned *changed);
 void fitting_look(struct session *s, unsigned *changed);
 /* What session_fit_save_later writes; borrowed. */
 enum status fitting_trained(const struct session *s, const struct graph **out, struct err *err);
+
+/* timed.c */
+void timed_take(struct session *s, struct job *j, unsigned *changed);
+void timed_drop(struct session *s);
 
 /* recover.c */
 enum status recover_open(struct session *s, enum session_recover mode, struct err *err);

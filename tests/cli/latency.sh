@@ -59,6 +59,22 @@ awk '/%  / { sum += $1 } /^the nodes/ { told = $4 } END { d = sum - told; exit !
 expect 0 latency "$net" --runs 2 --json --threads 1
 json layers >/dev/null 2>&1 && fail 'layers that nobody asked for'
 
+# ---- put together from its layers
+expect 0 latency "$net" --runs 5 --threads 1 --shapes --json
+is 13 shapes
+is 13 shapes_measured
+has shapes_ms shapes_error
+first=$(json shapes_ms)
+expect 0 latency "$net" --runs 5 --threads 1 --shapes --json
+is 0 shapes_measured
+is "$first" shapes_ms
+# other layers: what it has in common with the network above is known
+expect 0 latency 'nb101:3|101|mp@s' --runs 5 --threads 1 --shapes --json
+awk "BEGIN { exit !($(json shapes_measured) > 0 && $(json shapes_measured) < $(json shapes)) }" ||
+	fail 'only shapes that are new are measured'
+expect 0 latency "$net" --runs 5 --threads 1 --shapes
+grep -q '^17 layers of 13 shapes, each shape measured by itself (0 now), take' out || fail 'the sum of the layers'
+
 # ---- what cannot be
 refuses 2 'whole number' latency "$net" --runs 0
 refuses 2 'whole number' latency "$net" --batch 0

@@ -928,7 +928,9 @@ static void test_heat(void **state)
     vt_type(v, ":heat parameters\r");
     assert_true(vt_expect(v, "coloured by parameters"));
     vt_type(v, ":heat what\r");
-    assert_true(vt_expect(v, "cycles, FLOPs, parameters or memory"));
+    assert_true(vt_expect(v, "cycles, FLOPs, parameters, memory or time"));
+    vt_type(v, ":heat time\r");
+    assert_true(vt_expect(v, "coloured by measured time; 9 is the most of a node"));
     vt_type(v, ":heat off\r");
     assert_true(vt_expect(v, "[Conv 7x7/2 64"));
     quit(v);
