@@ -16,7 +16,7 @@ static enum status estimate(struct cli *c, const struct pred_model *m, const str
     if (st == ST_OK) {
         struct pred_net *net = pred_net_new(g, &s);
         const struct pred_net *nets[] = {net};
-        pred_networks(m, nets, 1, table, 1, out);
+        pred_networks(m, nets, 1, table, 1, PRED_CUTS, out);
         pred_net_free(net);
         bpe_segmentation_done(&s);
     }

@@ -16,12 +16,12 @@ void pred_embedding(const float *read, float *to)
 
 /* One of the cuts, and not the same one for all networks: so what is learnt about distances holds
  * for whatever segment is selected. */
-static int embedded_cut(enum pred_variant v, const struct pred_net *net)
+static int embedded_cut(struct pred_cuts c, const struct pred_net *net)
 {
-    return (net->n * 7 + net->m) % pred_n_cuts(v, net);
+    return (net->n * 7 + net->m) % pred_n_cuts(c, net);
 }
 
-void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
+void pred_run(struct pred_cuts how, const struct net_shape *s, const float *w,
               const struct pred_net *const *nets, int n, float *out, float *embedding)
 {
     enum { MOST = 64 };
@@ -31,15 +31,15 @@ void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
     VEC(int) owner = {0}, cut = {0};
     memset(out, 0, (size_t)n * (size_t)s->outputs * sizeof *out);
     for (int i = 0; i <= n; i++) {
-        int cuts = i < n ? pred_n_cuts(v, nets[i]) : 0;
+        int cuts = i < n ? pred_n_cuts(how, nets[i]) : 0;
         if (b.n_samples && (i == n || b.n_samples + cuts > MOST)) {
             net_forward(s, w, &b, &r);
             for (int k = 0; k < b.n_samples; k++) {
                 int at = owner.at[k];
-                float share = pred_cut_weight(v, nets[at], cut.at[k]);
+                float share = pred_cut_weight(how, nets[at], cut.at[k]);
                 for (int c = 0; c < s->outputs; c++)
                     out[at * s->outputs + c] += share * r.out[k * s->outputs + c];
-                if (embedding && cut.at[k] == embedded_cut(v, nets[at]))
+                if (embedding && cut.at[k] == embedded_cut(how, nets[at]))
                     pred_embedding(r.read + (size_t)k * NET_READ,
                                    embedding + (size_t)at * PRED_EMBEDDING);
             }
@@ -48,7 +48,7 @@ void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
         }
         for (int c = 0; c < cuts; c++) {
             vec_reserve(&part, (size_t)nets[i]->n + 1);
-            pred_cut(v, nets[i], c, part.at);
+            pred_cut(how, nets[i], c, part.at);
             pred_batch_add(&b, nets[i], part.at, KEEP_ALL);
             vec_push(&owner, i);
             vec_push(&cut, c);
@@ -76,6 +76,7 @@ struct share {
     const struct pred_model *m;
     const struct pred_net *const *nets;
     int n, table;
+    struct pred_cuts cuts;
     struct pred_estimate *out;
 };
 
@@ -116,7 +117,7 @@ static void estimate_share(void *arg, int worker, int i_share)
           *sum = x_calloc(n * outputs + 1, sizeof *sum);
     float *embedding = x_malloc((n * PRED_EMBEDDING + 1) * sizeof *embedding);
     for (int k = m->members; k-- > 0;) { /* the embedding is the first one's */
-        pred_run(m->variant, &m->shape, m->w + (size_t)k * (size_t)m->shape.n, j->nets, j->n, out,
+        pred_run(j->cuts, &m->shape, m->w + (size_t)k * (size_t)m->shape.n, j->nets, j->n, out,
                  k == 0 ? embedding : NULL);
         for (size_t i = 0; i < n * outputs; i++)
             sum[i] += out[i] / (float)m->members;
@@ -132,13 +133,14 @@ static void estimate_share(void *arg, int worker, int i_share)
 }
 
 void pred_networks(const struct pred_model *m, const struct pred_net *const *nets, int n, int table,
-                   int threads, struct pred_estimate *out)
+                   int threads, int cuts, struct pred_estimate *out)
 {
     struct share share[PARALLEL_MOST];
     int shares = threads < 1 ? 1 : threads > PARALLEL_MOST ? PARALLEL_MOST : threads;
     for (int k = 0; k < shares; k++) {
         int first = (int)((int64_t)n * k / shares), end = (int)((int64_t)n * (k + 1) / shares);
-        share[k] = (struct share){m, nets + first, end - first, table, out + first};
+        share[k] = (struct share){
+            m, nets + first, end - first, table, {m->variant, cuts}, out + first};
     }
     parallel_for(shares, shares, estimate_share, share);
 }

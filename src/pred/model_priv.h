@@ -25,15 +25,19 @@ struct pred_model {
 };
 struct pred_model *pred_model_new(enum pred_variant v, bool one_way, int members, int tables);
 
-/* The cuts of a network that its estimate is the mean of; for PSC the first is none: all is S. */
-enum { PRED_CUTS = 8 };
-int pred_n_cuts(enum pred_variant v, const struct pred_net *net);
-float pred_cut_weight(enum pred_variant v, const struct pred_net *net, int i); /* in that mean */
-void pred_cut(enum pred_variant v, const struct pred_net *net, int i, uint8_t *part);
+/* The cuts of a network that its estimate is the mean of, `most` at most; for PSC the first is none:
+ * all is S. */
+struct pred_cuts {
+    enum pred_variant variant;
+    int most;
+};
+int pred_n_cuts(struct pred_cuts c, const struct pred_net *net);
+float pred_cut_weight(struct pred_cuts c, const struct pred_net *net, int i); /* in that mean */
+void pred_cut(struct pred_cuts c, const struct pred_net *net, int i, uint8_t *part);
 
 /* For each network the mean over its cuts of all outputs (n x outputs), and the embedding of one of
  * the cuts (n x PRED_EMBEDDING; may be NULL), by one set of weights. */
-void pred_run(enum pred_variant v, const struct net_shape *s, const float *w,
+void pred_run(struct pred_cuts c, const struct net_shape *s, const float *w,
               const struct pred_net *const *nets, int n, float *out, float *embedding);
 
 /* For one sample's row of net_run.read with its parts: a table's output, by one member; makes the

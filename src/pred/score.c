@@ -42,7 +42,7 @@ void pred_evaluate(const struct pred_model *m, int table, const struct pred_tabl
         }
     struct pred_estimate *e = x_calloc((size_t)n + 1, sizeof *e);
     double *f = x_malloc(((size_t)n + 1) * sizeof *f), *y = x_malloc(((size_t)n + 1) * sizeof *y);
-    pred_networks(m, net, n, table, threads, e);
+    pred_networks(m, net, n, table, threads, PRED_CUTS, e);
     *out = (struct pred_score){.n = n};
     for (int i = 0; i < n; i++) {
         f[i] = e[i].acc;

@@ -35,25 +35,25 @@ double pred_split(uint64_t group, uint64_t seed)
     return (double)(hash_mix(hash_pair(group, seed)) >> 11) * 0x1p-53;
 }
 
-int pred_n_cuts(enum pred_variant v, const struct pred_net *net)
+int pred_n_cuts(struct pred_cuts c, const struct pred_net *net)
 {
-    if (v != PRED_PSC || net->n_segments < 2)
+    if (c.variant != PRED_PSC || net->n_segments < 2)
         return 1;
-    return net->n_segments < PRED_CUTS ? net->n_segments + 1 : PRED_CUTS;
+    return net->n_segments < c.most ? net->n_segments + 1 : c.most;
 }
 
-float pred_cut_weight(enum pred_variant v, const struct pred_net *net, int i)
+float pred_cut_weight(struct pred_cuts c, const struct pred_net *net, int i)
 {
-    int n = pred_n_cuts(v, net);
+    int n = pred_n_cuts(c, net);
     return n == 1 ? 1 : i == 0 ? 0.5F : 0.5F / (float)(n - 1);
 }
 
-void pred_cut(enum pred_variant v, const struct pred_net *net, int i, uint8_t *part)
+void pred_cut(struct pred_cuts c, const struct pred_net *net, int i, uint8_t *part)
 {
-    int n = pred_n_cuts(v, net);
-    if (v == PRED_GNN || net->n_segments < 1 || (v == PRED_PSC && i == 0))
+    int n = pred_n_cuts(c, net);
+    if (c.variant == PRED_GNN || net->n_segments < 1 || (c.variant == PRED_PSC && i == 0))
         memset(part, PART_S, (size_t)net->n);
-    else if (v == PRED_PSC) /* evenly spread */
+    else if (c.variant == PRED_PSC) /* evenly spread */
         pred_cut_segments(net, (2 * i - 1) * net->n_segments / (2 * (n - 1)), 1, part);
     else /* one that depends on nothing but the network */
         pred_cut_segments(

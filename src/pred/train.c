@@ -64,7 +64,7 @@ static void draw_cut(struct member *m, const struct pred_net *net)
 {
     vec_reserve(&m->part, (size_t)net->n + 1);
     if (m->t->opts->variant != PRED_PSC || net->n_segments < 1) {
-        pred_cut(m->t->opts->variant, net, 0, m->part.at);
+        pred_cut((struct pred_cuts){m->t->opts->variant, PRED_CUTS}, net, 0, m->part.at);
         return;
     }
     static const uint8_t lengths[] = {1, 1, 1, 2, 3, 0, 0, 0, 0, 0};
@@ -163,7 +163,7 @@ static double judge(const struct member *m)
     double *f = x_malloc((n + 1) * sizeof *f), *z = x_malloc((n + 1) * sizeof *z);
     for (size_t i = 0; i < n; i++)
         net[i] = net_of(t, m->check.at[i]);
-    pred_run(t->opts->variant, &t->m->shape, m->mean, net, (int)n, out, NULL);
+    pred_run((struct pred_cuts){t->opts->variant, PRED_CUTS}, &t->m->shape, m->mean, net, (int)n, out, NULL);
     double score = 0;
     for (int k = 0; k < t->n; k++) {
         size_t here = 0;

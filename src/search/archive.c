@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARCHIVE_VERSION = 1, ARCHIVE_APPLICATION = 0x41474152 /* "AGAR" */ };
+enum { ARCHIVE_VERSION = 2, ARCHIVE_APPLICATION = 0x41474152 /* "AGAR" */ };
 
 struct archive {
     sqlite3 *sql;
@@ -19,13 +19,16 @@ static const char schema[] =
     "CREATE TABLE search(what TEXT NOT NULL);"
     "CREATE TABLE child(id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, generation INTEGER NOT "
     "NULL,"
-    " edits INTEGER NOT NULL, segment INTEGER NOT NULL, record INTEGER NOT NULL,"
-    " hash INTEGER NOT NULL, fate INTEGER NOT NULL, reason TEXT, known INTEGER NOT NULL,"
-    " acc REAL, flops REAL, params REAL, memory REAL, cycles REAL, energy REAL);";
-#define COLUMNS                                                                                 \
-    "id, parent, generation, edits, segment, record, hash, known, acc, flops, params, memory, " \
-    "cycles, energy"
-enum { FIRST_VALUE = 8 };
+    " mate INTEGER NOT NULL, edits INTEGER NOT NULL, steps INTEGER NOT NULL,"
+    " segment1 INTEGER NOT NULL, record1 INTEGER NOT NULL,"
+    " segment2 INTEGER NOT NULL, record2 INTEGER NOT NULL,"
+    " source INTEGER NOT NULL, hash INTEGER NOT NULL, known INTEGER NOT NULL,"
+    " acc REAL, flops REAL, params REAL, memory REAL, cycles REAL, energy REAL, latency REAL,"
+    " fate INTEGER NOT NULL, reason TEXT);";
+#define COLUMNS                                                                                  \
+    "id, parent, generation, mate, edits, steps, segment1, record1, segment2, record2, source, " \
+    "hash, known, acc, flops, params, memory, cycles, energy, latency"
+enum { FIRST_VALUE = 13 };
 
 static enum status failed(const struct archive *a, struct err *err)
 {
@@ -100,7 +103,7 @@ static enum status start(struct archive *a, const char *what, struct err *err)
     TRY(say(a, "COMMIT", err));
     if (sqlite3_prepare_v2(a->sql,
                            "INSERT INTO child(" COLUMNS ", fate, reason) "
-                           "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                           "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                            -1, &a->add, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS " FROM child WHERE id = ?", -1, &a->get,
                            NULL) != SQLITE_OK)
@@ -147,8 +150,19 @@ enum status archive_commit(struct archive *a, struct err *err)
 enum status archive_add(struct archive *a, const struct search_point *p, enum search_fate fate,
                         const char *reason, struct err *err)
 {
-    const int64_t number[] = {p->id,      p->parent, p->generation,    p->edits,
-                              p->segment, p->record, (int64_t)p->hash, p->in_distribution};
+    const int64_t number[] = {p->id,
+                              p->parent,
+                              p->generation,
+                              p->mate,
+                              p->edits,
+                              p->n_step,
+                              p->step[0].segment,
+                              p->step[0].record,
+                              p->step[1].segment,
+                              p->step[1].record,
+                              (int64_t)p->source,
+                              (int64_t)p->hash,
+                              p->in_distribution};
     sqlite3_stmt *s = a->add;
     for (int i = 0; i < FIRST_VALUE; i++)
         sqlite3_bind_int64(s, 1 + i, number[i]);
@@ -168,12 +182,17 @@ static void read_point(sqlite3_stmt *s, struct search_point *p)
         .id = sqlite3_column_int64(s, 0),
         .parent = sqlite3_column_int64(s, 1),
         .generation = sqlite3_column_int(s, 2),
-        .edits = sqlite3_column_int(s, 3),
-        .segment = sqlite3_column_int(s, 4),
-        .record = sqlite3_column_int64(s, 5),
-        .hash = (uint64_t)sqlite3_column_int64(s, 6),
-        .in_distribution = sqlite3_column_int(s, 7) != 0,
+        .mate = sqlite3_column_int64(s, 3),
+        .edits = sqlite3_column_int(s, 4),
+        .n_step = sqlite3_column_int(s, 5),
+        .step = {{sqlite3_column_int(s, 6), sqlite3_column_int64(s, 7)},
+                 {sqlite3_column_int(s, 8), sqlite3_column_int64(s, 9)}},
+        .source = (uint64_t)sqlite3_column_int64(s, 10),
+        .hash = (uint64_t)sqlite3_column_int64(s, 11),
+        .in_distribution = sqlite3_column_int(s, 12) != 0,
     };
+    if (p->n_step < 0 || p->n_step > SEARCH_STEPS) /* a damaged archive: the hash will not fit */
+        p->n_step = 0;
     for (int g = 0; g < SEARCH_GOALS; g++)
         p->value[g] = sqlite3_column_type(s, FIRST_VALUE + g) == SQLITE_NULL
                           ? NAN

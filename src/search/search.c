@@ -8,10 +8,10 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { POPULATION = 64 };
-
-static const char *const goal_names[SEARCH_GOALS] = {"acc",    "flops",  "params",
-                                                     "memory", "cycles", "energy"};
+static const char *const goal_names[SEARCH_GOALS] = {"acc",    "flops",  "params", "memory",
+                                                     "cycles", "energy", "latency"};
+static const char *const source_names[SEARCH_SOURCES] = {"mixed", "flops", "cycles", "paid",
+                                                         "random"};
 
 const char *search_goal_name(enum search_goal g)
 {
@@ -23,6 +23,19 @@ bool search_goal_find(const char *name, enum search_goal *out)
     for (int g = 0; g < SEARCH_GOALS; g++)
         if (strcmp(goal_names[g], name) == 0)
             return *out = (enum search_goal)g, true;
+    return false;
+}
+
+const char *search_source_name(enum search_source s)
+{
+    return source_names[s];
+}
+
+bool search_source_find(const char *name, enum search_source *out)
+{
+    for (int i = 0; i < SEARCH_SOURCES; i++)
+        if (strcmp(source_names[i], name) == 0)
+            return *out = (enum search_source)i, true;
     return false;
 }
 
@@ -77,51 +90,29 @@ static enum status make_one(struct search *s, struct hand *h, void *items, int i
 {
     struct child *c = (struct child *)items + i;
     int table = s->table;
-    TRY(child_make(c, h, s->o, err));
+    TRY(child_make(s, c, h, err));
     if (c->fate == FATE_ACCEPTED && u64map_get(&s->seen, c->point.hash))
         c->fate = FATE_DUPLICATE;
     if (c->fate != FATE_ACCEPTED)
         return ST_OK;
-    TRY(child_judge(&c->point, c->graph, s->o, &table, err));
-    if (select_excess(s, &c->point) > 0)
-        c->fate = FATE_BEYOND;
+    TRY(judge(&c->point, c->graph, s->o, &table, err));
+    if (s->o->accuracy && !c->point.in_distribution) {
+        c->fate = FATE_REFUSED;
+        snprintf(c->reason, sizeof c->reason, "its accuracy is not known");
+    }
     return ST_OK;
 }
 
-/* ---- lineage ---- */
-
-/* The network of a point, made anew from the edits that the archive has. Iterative: lineages are
- * as long as the search. */
-static enum status remake(struct search *s, const struct search_point *p, struct graph **out,
-                          struct err *err)
+/* One after the other: nothing else runs meanwhile. */
+static enum status measure(struct search *s, struct search_point *p, const struct graph *g,
+                           struct err *err)
 {
-    struct points chain = {0};
-    struct graph *g = graph_ref(s->base_graph);
-    uint64_t hash = s->base.hash;
-    enum status st = ST_OK;
-    for (struct search_point at = *p; at.id != 0 && st == ST_OK;) {
-        vec_push(&chain, at);
-        if (at.parent == 0)
-            break;
-        st = archive_get(s->archive, at.parent, &at, err);
-    }
-    for (size_t i = chain.n; i-- > 0 && st == ST_OK;) {
-        struct graph *next = NULL;
-        st = child_remake(g, hash, chain.at[i].segment, chain.at[i].record, &s->hand[0], s->o,
-                          &next, err);
-        graph_unref(g);
-        g = next;
-        hash = chain.at[i].hash;
-    }
-    if (st == ST_OK && graph_hash(g) != p->hash)
-        st = err_set(err, ST_MODEL, "child %lld of the archive gives another network now",
-                     (long long)p->id);
-    vec_done(&chain);
-    if (st == ST_OK)
-        *out = g;
-    else
-        graph_unref(g);
-    return st;
+    struct layer_sum sum;
+    if (!s->clock)
+        return ST_OK;
+    TRY(layer_clock_sum(s->clock, g, &sum, NULL, err));
+    p->value[GOAL_LATENCY] = sum.ms;
+    return ST_OK;
 }
 
 /* ---- generations ---- */
@@ -146,6 +137,8 @@ static void note(struct search *s, const struct search_point *p, enum search_fat
 {
     s->fates[fate]++;
     s->next_id = p->id + 1;
+    if (fate == FATE_REFUSED && p->n_step > 0)
+        credit_add(&s->records, (uint64_t)p->step[0].record, false);
     if (is_new(fate))
         u64map_put(&s->seen, p->hash, p->id);
 }
@@ -159,26 +152,49 @@ static enum status write_generation(struct search *s, struct child *c, int n, st
     return archive_commit(s->archive, err);
 }
 
+static struct child *begin_children(const struct search *s)
+{
+    struct child *c = x_calloc((size_t)s->population, sizeof *c);
+    for (int i = 0; i < s->population; i++) {
+        int64_t id = s->next_id + i;
+        c[i].parent = select_parent(s, id, 0);
+        c[i].mate = select_parent(s, id, 1);
+        c[i].point = (struct search_point){.id = id,
+                                           .parent = c[i].parent->point.id,
+                                           .mate = -1,
+                                           .generation = s->generation + 1,
+                                           .edits = c[i].parent->point.edits + 1};
+    }
+    return c;
+}
+
+/* What is to be done about the children in order. */
+static enum status finish_children(struct search *s, struct child *c, struct err *err)
+{
+    struct u64map now = {0};
+    enum status st = ST_OK;
+    for (int i = 0; i < s->population && st == ST_OK; i++) {
+        if (c[i].fate != FATE_ACCEPTED)
+            continue;
+        if (*u64map_put(&now, c[i].point.hash, i) != i)
+            c[i].fate = FATE_DUPLICATE;
+        else if ((st = measure(s, &c[i].point, c[i].graph, err)) == ST_OK &&
+                 select_excess(s, &c[i].point) > 0)
+            c[i].fate = FATE_BEYOND;
+    }
+    u64map_done(&now);
+    return st;
+}
+
 static enum status generation(struct search *s, struct err *err)
 {
     int n = s->population;
-    struct child *c = x_calloc((size_t)n, sizeof *c);
+    struct child *c = begin_children(s);
     enum status st = crew_run(s, s->member.at, (int)s->member.n, prepare_one, err);
-    for (int i = 0; i < n; i++) {
-        const struct member *m = select_parent(s, s->next_id + i);
-        c[i].parent = m;
-        c[i].point = (struct search_point){.id = s->next_id + i,
-                                           .parent = m->point.id,
-                                           .generation = s->generation + 1,
-                                           .edits = m->point.edits + 1};
-    }
     if (st == ST_OK)
         st = crew_run(s, c, n, make_one, err);
-    struct u64map now = {0};
-    for (int i = 0; i < n && st == ST_OK; i++)
-        if (is_new(c[i].fate) && *u64map_put(&now, c[i].point.hash, i) != i)
-            c[i].fate = FATE_DUPLICATE;
-    u64map_done(&now);
+    if (st == ST_OK)
+        st = finish_children(s, c, err);
     if (st == ST_OK)
         st = write_generation(s, c, n, err);
     if (st == ST_OK)
@@ -224,19 +240,38 @@ static enum status go_on(struct search *s, struct err *err)
     }
     for (size_t i = 0; i < s->member.n; i++)
         if (!s->member.at[i]->graph)
-            TRY(remake(s, &s->member.at[i]->point, &s->member.at[i]->graph, err));
+            TRY(lineage_remake(s, &s->member.at[i]->point, &s->member.at[i]->graph, err));
     return ST_OK;
 }
 
 /* ---- the whole ---- */
 
-static enum status check_goals(const struct search *s, struct err *err)
+static const char *what_lacks(enum search_goal g)
 {
-    for (int k = 0; k < s->o->n_goal; k++)
-        if (isnan(s->base.value[s->o->goal[k]]))
-            return err_set(err, ST_USAGE, "%s is not known: there is no %s",
-                           search_goal_name(s->o->goal[k]),
-                           s->o->goal[k] == GOAL_ACC ? "predictor" : "accelerator");
+    return g == GOAL_ACC ? "predictor" : "accelerator";
+}
+
+static bool is_goal(const struct search_opts *o, enum search_goal g)
+{
+    for (int k = 0; k < o->n_goal; k++)
+        if (o->goal[k] == g)
+            return true;
+    return false;
+}
+
+/* Goals and limits, now that the network begun with is known. */
+static enum status check_numbers(struct search *s, struct err *err)
+{
+    const struct search_opts *o = s->o;
+    for (int i = 0; i < SEARCH_GOALS; i++) {
+        enum search_goal g = (enum search_goal)i;
+        const struct search_limit *l = &o->limit[g];
+        bool limited = g != GOAL_ACC && l->set;
+        s->most[g] = !limited ? INFINITY : l->relative ? l->value * s->base.value[g] : l->value;
+        if ((limited || is_goal(o, g)) && isnan(s->base.value[g]))
+            return err_set(err, ST_USAGE, "%s is not known: there is no %s", search_goal_name(g),
+                           what_lacks(g));
+    }
     return ST_OK;
 }
 
@@ -245,13 +280,23 @@ static char *describe(const struct search *s)
 {
     const struct search_opts *o = s->o;
     struct str t = {0};
-    str_addf(&t, "network %016llx, seed %llu, population %d, scheme %d, limits %lld %lld %g, goals",
+    str_addf(&t, "network %016llx, seed %llu, population %d, scheme %d, sources %d, loss %g, goals",
              (unsigned long long)s->base.hash, (unsigned long long)o->seed, s->population,
-             (int)o->scheme, (long long)o->max_flops_paper, (long long)o->max_params, o->max_loss);
+             (int)o->scheme, (int)o->source, o->max_loss);
     for (int k = 0; k < o->n_goal; k++)
         str_addf(&t, " %s", search_goal_name(o->goal[k]));
-    str_addf(&t, ", database %016llx", (unsigned long long)segdb_hash(s->hand[0].db));
+    str_add(&t, ", limits");
     for (int g = 0; g < SEARCH_GOALS; g++)
+        str_addf(&t, " %.9g", s->most[g]);
+    str_add(&t, ", frozen");
+    for (int i = 0; i < o->n_frozen; i++)
+        str_addf(&t, " %d", o->frozen[i]);
+    str_add(&t, ", forbidden");
+    for (int i = 0; o->forbidden && i < OP_COUNT; i++)
+        if (o->forbidden[i])
+            str_addf(&t, " %d", i);
+    str_addf(&t, ", database %016llx, numbers", (unsigned long long)segdb_hash(s->hand[0].db));
+    for (int g = 0; g < GOAL_LATENCY; g++) /* a time may be measured anew */
         str_addf(&t, " %.9g", s->base.value[g]);
     return str_take(&t);
 }
@@ -267,8 +312,13 @@ static enum status begin(struct search *s, const struct graph *base, const char 
     s->base_graph = graph_ref(base);
     s->base.parent = -1;
     s->base.hash = graph_hash(base);
-    TRY(child_judge(&s->base, base, o, &s->table, err));
-    TRY(check_goals(s, err));
+    s->base.mate = -1;
+    TRY(judge(&s->base, base, o, &s->table, err));
+    if (is_goal(o, GOAL_LATENCY) || o->limit[GOAL_LATENCY].set)
+        s->clock = layer_clock_new(
+            &(struct timing_opts){.threads = 1, .seed = o->seed, .cancel = o->cancel});
+    TRY(measure(s, &s->base, base, err));
+    TRY(check_numbers(s, err));
     char *what = describe(s);
     enum status st = archive_open(&s->archive, path, what, err);
     free(what);
@@ -280,16 +330,34 @@ static enum status begin(struct search *s, const struct graph *base, const char 
     return go_on(s, err);
 }
 
-static enum status evolve(struct search *s, double begun, struct err *err)
+static struct search_state state_of(const struct search *s)
+{
+    return (struct search_state){.tried = s->next_id - 1,
+                                 .accepted = s->fates[FATE_ACCEPTED],
+                                 .duplicates = s->fates[FATE_DUPLICATE],
+                                 .refused = s->fates[FATE_REFUSED],
+                                 .beyond = s->fates[FATE_BEYOND],
+                                 .generation = s->generation,
+                                 .volume = select_volume(s),
+                                 .seconds = clock_s() - s->begun,
+                                 .base = &s->base,
+                                 .front = s->front.at,
+                                 .n_front = (int)s->front.n};
+}
+
+static enum status evolve(struct search *s, struct err *err)
 {
     const struct search_opts *o = s->o;
-    while (s->next_id - 1 < o->evaluations && (o->seconds <= 0 || clock_s() - begun < o->seconds)) {
+    while (s->next_id - 1 < o->evaluations &&
+           (o->seconds <= 0 || clock_s() - s->begun < o->seconds)) {
         TRY(generation(s, err));
         if (s->generation == 1 && s->fates[FATE_REFUSED] == s->population &&
             s->member.at[0]->place.n == 0)
             return err_set(err, ST_NO, "nothing of this network can be replaced");
-        if (o->progress)
-            o->progress(o->arg, s->next_id - 1, o->evaluations, select_volume(s));
+        if (o->progress) {
+            struct search_state now = state_of(s);
+            o->progress(o->arg, &now);
+        }
     }
     return s->front.n ? ST_OK : err_set(err, ST_NO, "no network keeps within the limits");
 }
@@ -344,15 +412,13 @@ static enum status report(struct search *s, struct search_result *r, struct err 
     r->graph = x_calloc(s->front.n + 1, sizeof *r->graph);
     r->fault = x_calloc(s->front.n + 1, sizeof *r->fault);
     r->table = s->o->pred ? pred_model_table(s->o->pred, s->table) : NULL;
-    r->tried = s->next_id - 1;
-    r->accepted = s->fates[FATE_ACCEPTED];
-    r->refused = s->fates[FATE_REFUSED];
-    r->duplicates = s->fates[FATE_DUPLICATE];
-    r->beyond = s->fates[FATE_BEYOND];
-    r->generations = s->generation;
-    r->volume = select_volume(s);
+    r->line = x_calloc(s->front.n + 1, sizeof *r->line);
     for (; r->n_front < (int)s->front.n; r->n_front++) {
-        TRY(remake(s, &r->front[r->n_front], &r->graph[r->n_front], err));
+        struct points line;
+        enum status got = lineage_of(s, &r->front[r->n_front], &line, err);
+        r->line[r->n_front] = (struct search_line){line.at, line.n};
+        TRY(got);
+        TRY(lineage_remake(s, &r->front[r->n_front], &r->graph[r->n_front], err));
         enum status st = execute(r, r->n_front, s->o, err);
         if (st != ST_OK)
             return graph_unref(r->graph[r->n_front]), st;
@@ -364,14 +430,14 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
                        const struct search_opts *opts, struct err *err)
 {
     struct search s = {
-        .o = opts, .population = opts->population ? opts->population : POPULATION, .table = -1};
+        .o = opts, .population = opts->population ? opts->population : SEARCH_POPULATION, .table = -1,
+        .begun = clock_s()};
     struct search_result r = {0};
-    double begun = clock_s();
     enum status st = begin(&s, base, path, err);
     r.resumed_at = s.generation;
     if (st == ST_OK)
-        st = evolve(&s, begun, err);
-    r.seconds = clock_s() - begun;
+        st = evolve(&s, err);
+    r.state = state_of(&s);
     if (st == ST_OK)
         st = report(&s, &r, err);
     for (size_t i = 0; i < s.member.n; i++)
@@ -379,11 +445,16 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
     vec_done(&s.member);
     vec_done(&s.front);
     u64map_done(&s.seen);
+    credit_done(&s.records);
+    credit_done(&s.sources);
+    layer_clock_free(s.clock);
     archive_close(s.archive);
     graph_unref(s.base_graph);
     for (int i = 0; i < s.n_hand; i++)
         hand_close(&s.hand[i]);
     free(s.hand);
+    r.state.base = &out->base;
+    r.state.front = r.front;
     if (st == ST_OK)
         *out = r;
     else
@@ -393,8 +464,11 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
 
 void search_result_done(struct search_result *r)
 {
-    for (int i = 0; i < r->n_front; i++)
+    for (int i = 0; i < r->n_front; i++) {
         graph_unref(r->graph[i]);
+        free(r->line[i].at);
+    }
+    free(r->line);
     free(r->front);
     free(r->graph);
     free(r->fault);

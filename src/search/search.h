@@ -1,11 +1,13 @@
 /* The autopilot: evolves networks by replacing segments, towards a Pareto front.
  *
- * A child is its parent with one segment replaced by a record of the database (mutate.h). Parents
- * come from a population by binary tournament; the population is what NSGA-II (Deb et al. 2002)
- * keeps of it and its children, generation by generation. Children are judged on worker threads,
- * the cheapest question first: is there a repair, is it a new network, is it within the limits,
- * what is it estimated to reach. Every choice of a child depends on the seed and its number only,
- * so the result does not depend on threads.
+ * A child is its parent with one segment replaced by a record of the database (mutate.h), sometimes
+ * a second one after it, or with what a mate's last edit did to the same segment. Parents come from
+ * a population by binary tournament; the population is what NSGA-II (Deb et al. 2002) keeps of it
+ * and its children, generation by generation. Records and segments whose children survived are
+ * chosen more often. Children are judged on worker threads, the cheapest question first: is there a
+ * repair, is it a new network, what does it cost, what is it estimated to reach, is it within the
+ * limits. Every choice of a child depends on the seed, its number and the generations before it
+ * only, so the result does not depend on threads.
  *
  * All children are in an archive on disk (archive.h), one transaction a generation: a search that
  * was killed goes on from the last whole generation, to the same end as one left alone. In memory
@@ -19,8 +21,16 @@
 #include "pred/pred.h"
 #include "search/front.h"
 
-enum search_goal { GOAL_ACC, GOAL_FLOPS, GOAL_PARAMS, GOAL_MEMORY, GOAL_CYCLES, GOAL_ENERGY };
-enum { SEARCH_GOALS = GOAL_ENERGY + 1 };
+enum search_goal {
+    GOAL_ACC,
+    GOAL_FLOPS,
+    GOAL_PARAMS,
+    GOAL_MEMORY,
+    GOAL_CYCLES,
+    GOAL_ENERGY,
+    GOAL_LATENCY
+};
+enum { SEARCH_GOALS = GOAL_LATENCY + 1 };
 const char *search_goal_name(enum search_goal g); /* "acc", "flops" ... */
 bool search_goal_find(const char *name, enum search_goal *out);
 
@@ -29,51 +39,95 @@ enum search_scheme {
     SEARCH_RANDOM, /* for comparison: the next population is drawn blindly */
 };
 
+/* Which segments children replace: those with many FLOPs or cycles, those where it paid before, any
+ * of them, or by a rule that each child draws. */
+enum search_source { SOURCE_MIXED, SOURCE_FLOPS, SOURCE_CYCLES, SOURCE_PAID, SOURCE_RANDOM };
+enum { SEARCH_SOURCES = SOURCE_RANDOM + 1 };
+const char *search_source_name(enum search_source s);
+bool search_source_find(const char *name, enum search_source *out);
+
+/* A replacement: segment of the network as it is then cut, record of the database (segdb.h). */
+struct search_step {
+    int segment;
+    int64_t record;
+};
+enum { SEARCH_STEPS = 2 };
 struct search_point {
     int64_t id, parent; /* 0 is the network begun with, of parent -1 */
+    int64_t mate;       /* whose edit was taken over; -1: none */
     int generation;
-    int edits;      /* replacements between it and the network begun with */
-    int segment;    /* of the parent, that was replaced */
-    int64_t record; /* by which (segdb.h) */
+    int edits; /* replacements between it and the network begun with */
+    int n_step;
+    struct search_step step[SEARCH_STEPS]; /* from the parent to it */
+    uint64_t source;                       /* hash of what the first step replaced */
     uint64_t hash;
     /* By goal: estimated accuracy in sigma of the predictor's table, FLOPs (paper's rule),
-     * parameters, bytes of activations, cycles, microjoule; NaN: not known. */
+     * parameters, bytes of activations, cycles, microjoule, milliseconds (the sum of its layers on
+     * one thread, layer_time.h); NaN: not known. */
     double value[SEARCH_GOALS];
     bool in_distribution; /* of the estimate */
 };
 
+/* No more than `value`, or than `value` times what the network begun with has; none unless set. */
+struct search_limit {
+    bool set, relative;
+    double value;
+};
+
+/* How a search stands. */
+struct search_state {
+    int64_t tried, accepted, duplicates, refused, beyond; /* tried is the sum of the others */
+    int generation;
+    double volume;  /* of the front, see search_share */
+    double seconds; /* of this run */
+    const struct search_point *base, *front; /* borrowed; the front in no order */
+    int n_front;
+};
+
+enum { SEARCH_POPULATION = 64 };
 struct search_opts {
     enum search_goal goal[FRONT_GOALS];
     int n_goal; /* 1 .. FRONT_GOALS */
     enum search_scheme scheme;
-    int population;                      /* 0: 64; also the children of a generation */
-    int64_t evaluations;                 /* children to try, rounded up to whole generations */
-    double seconds;                      /* 0: no limit; ends behind a generation */
-    int64_t max_flops_paper, max_params; /* 0: none */
-    double max_loss;                     /* of estimated accuracy, in sigma; INFINITY: none */
+    enum search_source source;
+    int population;                          /* 0: SEARCH_POPULATION; also the children of a generation */
+    int64_t evaluations;                     /* children to try, rounded up to generations */
+    double seconds;                          /* 0: no limit; ends behind a generation */
+    struct search_limit limit[SEARCH_GOALS]; /* that of GOAL_ACC is not used */
+    double max_loss;                         /* of estimated accuracy, in sigma; INFINITY: none */
+    const int32_t *frozen;                   /* nodes of the network that stay as they are */
+    int n_frozen;
+    const bool *forbidden; /* by enum op: not to be put in; NULL: none */
     uint64_t seed;
     int threads;
     const char *segdb[2]; /* as segdb_open; the second may be NULL */
     const struct bpe_vocab *vocab;
     const struct pred_model *pred; /* NULL: accuracy is not known */
     const struct npu_preset *npu;  /* NULL: cycles and energy are not */
+    /* Instead of the predictor; called on several threads. False: not known, the child is refused.
+     */
+    bool (*accuracy)(void *arg, const struct graph *g, double *out);
     const int *cancel;
     /* After each generation, on the caller's thread; may be NULL. */
-    void (*progress)(void *arg, int64_t done, int64_t total, double volume);
-    void *arg;
+    void (*progress)(void *arg, const struct search_state *s);
+    void *arg; /* of both */
 };
 
+/* The points from the first edit to one of the front. */
+struct search_line {
+    struct search_point *at;
+    size_t n;
+};
 struct search_result {
     struct search_point base;
     struct search_point *front; /* by the first goal, then by id */
     struct graph **graph;       /* of each point of the front */
+    struct search_line *line;   /* and how it came to be */
     char (*fault)[200];         /* why a point could not be executed; "": it ran */
     int n_front;
     const char *table; /* whose scale the estimates are in, the model's; NULL */
-    int64_t tried, accepted, duplicates, refused, beyond; /* tried is the sum of the others */
-    int generations, resumed_at;                          /* the generation; 0: begun anew */
-    double volume;                                        /* of the front, see search_share */
-    double seconds;                                       /* of this run */
+    struct search_state state; /* its base and front are those above */
+    int resumed_at;            /* the generation; 0: begun anew */
 };
 /* Point of a goal as the front sees it, the network begun with being 1 in every goal: costs as a
  * share of its, accuracy as 1 - gain in sigma. The hypervolume is that below 1.5 in each. */

@@ -6,17 +6,40 @@
 #include "search/search.h"
 
 #include "base/hash.h"
+#include "base/rng.h"
 #include "base/vec.h"
+#include "exec/layer_time.h"
 #include "segdb/segdb.h"
 
-/* A place of a member where something can be replaced. */
+/* ---- credit.c: what paid before ---- */
+
+/* How often children with a key (a record, the hash of a replaced segment) came to stay in the
+ * population. */
+struct credit {
+    struct u64map at;
+    VEC(struct credit_count) count;
+};
+struct credit_count {
+    int64_t tried, stayed;
+};
+void credit_add(struct credit *c, uint64_t key, bool stayed);
+/* Share that stayed, as if one of two had before; so what is unknown is tried. */
+double credit_of(const struct credit *c, uint64_t key);
+void credit_done(struct credit *c);
+
+/* ---- place.c: where a member can be changed ---- */
+
+/* A segment of a network that can be replaced. */
 struct place {
-    int segment; /* of the member's segmentation */
+    int segment; /* of the segmentation */
     struct region region;
+    uint64_t hash;   /* of what is there, as a graph */
     int64_t *record; /* most promising first (segdb_query) */
     int n_record;
-    double flops; /* share of the network's, paper's rule */
+    double flops, cycles; /* share of the network's; cycles 0 without an accelerator */
 };
+void place_done(struct place *p);
+
 /* A network of the population with what its children need; immutable once prepared. */
 struct member {
     struct search_point point;
@@ -34,10 +57,20 @@ struct hand {
 };
 enum status hand_open(struct hand *h, const struct search_opts *o, struct err *err);
 void hand_close(struct hand *h);
+/* Borrowed until the next call. */
+enum status hand_fragment(struct hand *h, int64_t record, const struct graph **out,
+                          struct err *err);
 
 /* Cuts the member's network and asks the database about each segment. */
 enum status member_prepare(struct member *m, struct hand *h, const struct search_opts *o,
                            struct err *err);
+/* Segment k of a segmented network as a region; the caller's. */
+enum status place_region(const struct graph *g, const struct bpe_segmentation *s, int k,
+                         struct region *r, struct err *err);
+/* Segment k as a place; *ok: something can be put there, `out` is the caller's. */
+enum status place_init(struct place *out, const struct graph *g, const struct bpe_segmentation *s,
+                       int k, struct hand *h, const struct search_opts *o, bool *ok,
+                       struct err *err);
 
 struct points {
     struct search_point *at;
@@ -48,15 +81,19 @@ struct points {
 struct search {
     const struct search_opts *o;
     int population, table;
+    double most[SEARCH_GOALS]; /* limits; INFINITY: none */
     struct archive *archive;
     struct search_point base;
     struct graph *base_graph;
     VEC(struct member *) member; /* graphs are there between generations of this run only */
     struct points front;
     struct u64map seen; /* hashes of all networks */
+    struct credit records, sources;
     int generation;
     int64_t next_id, fates[4];
-    struct hand *hand; /* one for each worker */
+    double begun;
+    struct layer_clock *clock; /* NULL: latency is neither a goal nor limited */
+    struct hand *hand;         /* one for each worker */
     int n_hand;
 };
 
@@ -70,27 +107,38 @@ void select_front(struct search *s, const struct search_point *p);
 double select_volume(const struct search *s);
 /* Keeps what stays of the population and the new children, best first, and frees the rest. */
 void select_survivors(struct search *s);
-const struct member *select_parent(const struct search *s, int64_t child);
+/* `which` 0: the parent of a child, 1: its mate. */
+const struct member *select_parent(const struct search *s, int64_t child, int which);
 
 /* ---- child.c ---- */
 
 struct child {
-    const struct member *parent;
+    const struct member *parent, *mate;
     struct search_point point;
     struct graph *graph; /* NULL: refused */
     enum search_fate fate;
     char reason[200];
 };
-/* Replaces one segment; every choice is of the random stream of the child's id. fate REFUSED, or
+/* Replaces segments; every choice is of the random stream of the child's id. fate REFUSED, or
  * ACCEPTED with the network. Parents without a place give a refused child. */
-enum status child_make(struct child *c, struct hand *h, const struct search_opts *o,
+enum status child_make(const struct search *s, struct child *c, struct hand *h, struct err *err);
+/* The network of a point made anew from its parent's. */
+enum status child_remake(const struct graph *parent, const struct search_point *p, struct hand *h,
+                         const struct search_opts *o, struct graph **out, struct err *err);
+
+/* ---- judge.c ---- */
+
+/* The numbers of a network but its latency; `table` of the predictor (-1: sought, and set). */
+enum status judge(struct search_point *p, const struct graph *g, const struct search_opts *o,
+                  int *table, struct err *err);
+
+/* ---- lineage.c ---- */
+
+/* The points from the first edit to p itself, in that order; the caller's. */
+enum status lineage_of(const struct search *s, const struct search_point *p, struct points *out,
                        struct err *err);
-/* The numbers of the child's network; `table` of the predictor (-1: sought, and set). */
-enum status child_judge(struct search_point *p, const struct graph *g, const struct search_opts *o,
-                        int *table, struct err *err);
-/* The network of an edit made anew. */
-enum status child_remake(const struct graph *parent, uint64_t parent_hash, int segment,
-                         int64_t record, struct hand *h, const struct search_opts *o,
-                         struct graph **out, struct err *err);
+/* The network of a point, made anew from the edits that the archive has. */
+enum status lineage_remake(struct search *s, const struct search_point *p, struct graph **out,
+                           struct err *err);
 
 #endif

@@ -7,7 +7,7 @@
 
 #define WORST_SHARE 1.5
 /* Streams of random numbers apart from those of the children, which are numbered from 1. */
-enum { STREAM_PARENTS = 1, STREAM_BLIND = 2 };
+enum { STREAM_PARENTS = 1, STREAM_MATES, STREAM_BLIND };
 
 double search_share(const struct search_point *base, const struct search_point *p,
                     enum search_goal g)
@@ -58,18 +58,19 @@ double select_volume(const struct search *s)
 
 /* ---- limits ---- */
 
-static double over(double value, int64_t limit)
+/* A NaN is beyond any limit that there is. */
+static double over(double value, double limit)
 {
-    return limit && value > (double)limit ? value / (double)limit - 1 : 0;
+    return isinf(limit) || value <= limit ? 0 : value > limit && limit > 0 ? value / limit - 1 : 1;
 }
 
 double select_excess(const struct search *s, const struct search_point *p)
 {
-    const struct search_opts *o = s->o;
     double lost = s->base.value[GOAL_ACC] - p->value[GOAL_ACC];
-    return over(p->value[GOAL_FLOPS], o->max_flops_paper) +
-           over(p->value[GOAL_PARAMS], o->max_params) +
-           (lost > o->max_loss ? lost - o->max_loss : 0);
+    double sum = lost > s->o->max_loss ? lost - s->o->max_loss : 0;
+    for (int g = GOAL_FLOPS; g < SEARCH_GOALS; g++)
+        sum += over(p->value[g], s->most[g]);
+    return sum;
 }
 
 /* ---- selection ---- */
@@ -119,6 +120,17 @@ static void stand(const struct search *s, struct member **m, int n, struct stand
     free(crowding);
 }
 
+/* What the newest children's records and sources are worth. */
+static void give_credit(struct search *s, const struct member *m, bool stays)
+{
+    const struct search_point *p = &m->point;
+    if (p->generation != s->generation || p->n_step == 0)
+        return;
+    for (int i = 0; i < p->n_step; i++)
+        credit_add(&s->records, (uint64_t)p->step[i].record, stays);
+    credit_add(&s->sources, p->source, stays);
+}
+
 void select_survivors(struct search *s)
 {
     int n = (int)s->member.n, keep = n < s->population ? n : s->population;
@@ -132,19 +144,21 @@ void select_survivors(struct search *s)
     }
     qsort(st, (size_t)n, sizeof *st, by_standing);
     s->member.n = 0;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        give_credit(s, was[st[i].at], i < keep);
         if (i < keep)
             vec_push(&s->member, was[st[i].at]);
         else
             member_free(was[st[i].at]);
+    }
     free(st);
     free(was);
 }
 
 /* Of two members the one that stands better; the population is kept best first. */
-const struct member *select_parent(const struct search *s, int64_t id)
+const struct member *select_parent(const struct search *s, int64_t id, int which)
 {
-    struct rng r = rng_for(hash_pair(s->o->seed, STREAM_PARENTS), (uint64_t)id);
+    struct rng r = rng_for(hash_pair(s->o->seed, STREAM_PARENTS + (uint64_t)which), (uint64_t)id);
     uint64_t a = rng_below(&r, s->member.n), b = rng_below(&r, s->member.n);
     return s->member.at[a < b || s->o->scheme == SEARCH_RANDOM ? a : b];
 }

@@ -29,7 +29,7 @@ static void try_model(const uint8_t *data, size_t size, const struct pred_net *n
     }
     write_bytes(copy, size);
     if (pred_model_load(&m, file, NULL) == ST_OK) {
-        pred_networks(m, &net, 1, -1, 1, &e);
+        pred_networks(m, &net, 1, -1, 1, PRED_CUTS, &e);
         pred_model_free(m);
     }
     free(copy);

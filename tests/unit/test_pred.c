@@ -125,9 +125,9 @@ static void test_order_batch_threads(void **state)
         back[n - 1 - i] = table.item.at[i].net;
     }
     for (int i = 0; i < n; i++)
-        pred_networks(model, &net[i], 1, -1, 1, &one[i]);
-    pred_networks(model, back, n, -1, 1, all);
-    pred_networks(model, net, n, -1, 8, many);
+        pred_networks(model, &net[i], 1, -1, 1, PRED_CUTS, &one[i]);
+    pred_networks(model, back, n, -1, 1, PRED_CUTS, all);
+    pred_networks(model, net, n, -1, 8, PRED_CUTS, many);
     for (int i = 0; i < n; i++) {
         assert_true(fabs(one[i].sigma - all[n - 1 - i].sigma) < 1e-5);
         assert_true(fabs(one[i].sigma - many[i].sigma) < 1e-5);
@@ -174,7 +174,7 @@ static void test_foreign_network(void **state)
         assert_int_equal(bpe_segment_graph(vocab, g, &s, NULL), ST_OK);
         struct pred_net *net = pred_net_new(g, &s);
         const struct pred_net *nets[] = {net};
-        pred_networks(model, nets, 1, -1, 1, &e);
+        pred_networks(model, nets, 1, -1, 1, PRED_CUTS, &e);
         assert_false(e.in_distribution);
         pred_net_free(net);
         bpe_segmentation_done(&s);

@@ -1,0 +1,165 @@
+#include "cli/search_saved.h"
+
+#include "base/file.h"
+
+#include <cjson/cJSON.h>
+#include <limits.h>
+#include <stdlib.h>
+
+enum { MOST_BYTES = 1 << 16 };
+
+/* Of this run only. */
+static bool is_passing(const char *name)
+{
+    static const char *const passing[] = {"output", "resume",  "json",       "threads",
+                                          "help",   "seed",    "input-shape", "progress"};
+    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
+        if (strcmp(passing[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void put(struct search_saved *s, const char *name, const char *value)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->option[i].name, name) == 0) {
+            free(s->option[i].value);
+            s->option[i].value = x_strdup(value);
+            return;
+        }
+    if (s->n == s->cap) {
+        s->cap = s->cap ? 2 * s->cap : 16;
+        s->option = x_reallocarray(s->option, s->cap, sizeof *s->option);
+    }
+    s->option[s->n++] = (struct search_saved_option){x_strdup(name), x_strdup(value)};
+}
+
+const char *search_saved_get(const struct search_saved *s, const char *name)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (strcmp(s->option[i].name, name) == 0)
+            return s->option[i].value;
+    return NULL;
+}
+
+void search_saved_done(struct search_saved *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        free(s->option[i].name);
+        free(s->option[i].value);
+    }
+    free(s->option);
+    free(s->dir);
+    free(s->model);
+    free(s->input_shape);
+}
+
+/* ---- the file ---- */
+
+static char *file_of(const struct search_saved *s)
+{
+    return x_asprintf("%s/search.json", s->dir);
+}
+
+static enum status take(struct search_saved *s, const cJSON *doc, const char *path, struct err *err)
+{
+    const cJSON *model = cJSON_GetObjectItemCaseSensitive(doc, "model");
+    const cJSON *seed = cJSON_GetObjectItemCaseSensitive(doc, "seed");
+    const cJSON *shape = cJSON_GetObjectItemCaseSensitive(doc, "input_shape");
+    const cJSON *options = cJSON_GetObjectItemCaseSensitive(doc, "options"), *o;
+    int64_t number;
+    if (!cJSON_IsString(model) || !cJSON_IsString(seed) || !cJSON_IsObject(options) ||
+        !str_to_i64(seed->valuestring, 0, INT64_MAX, &number))
+        return err_set(err, ST_MODEL, "%s: not the settings of a search", path);
+    s->model = x_strdup(model->valuestring);
+    s->seed = (uint64_t)number;
+    s->input_shape = cJSON_IsString(shape) ? x_strdup(shape->valuestring) : NULL;
+    cJSON_ArrayForEach(o, options)
+    {
+        if (!cJSON_IsString(o))
+            return err_set(err, ST_MODEL, "%s: '%.40s' is no text", path, o->string);
+        put(s, o->string, o->valuestring);
+    }
+    return ST_OK;
+}
+
+static enum status read_file(struct search_saved *s, struct err *err)
+{
+    unsigned char *data = NULL;
+    size_t size = 0;
+    char *path = file_of(s);
+    enum status st = file_read(path, MOST_BYTES, &data, &size, err);
+    if (st == ST_OK) {
+        cJSON *doc = cJSON_ParseWithLength((const char *)data, size);
+        st = take(s, doc, path, err);
+        cJSON_Delete(doc);
+    }
+    free(data);
+    free(path);
+    return st;
+}
+
+enum status search_saved_write(const struct search_saved *s, struct err *err)
+{
+    struct str text = {0};
+    struct json j;
+    char *path = file_of(s), *seed = x_asprintf("%llu", (unsigned long long)s->seed);
+    json_init(&j, &text);
+    json_object(&j);
+    json_kint(&j, "schema", 1);
+    json_kstr(&j, "model", s->model);
+    json_kstr(&j, "input_shape", s->input_shape);
+    json_kstr(&j, "seed", seed); /* a number of JSON has 53 bits */
+    json_key(&j, "options");
+    json_object(&j);
+    for (size_t i = 0; i < s->n; i++)
+        json_kstr(&j, s->option[i].name, s->option[i].value);
+    json_object_end(&j);
+    json_object_end(&j);
+    str_add(&text, "\n");
+    enum status st = file_write(path, str_text(&text), text.n, err);
+    str_done(&text);
+    free(path);
+    free(seed);
+    return st;
+}
+
+/* ---- the command line ---- */
+
+/* Files are found again from another folder. */
+static char *lasting(const char *word)
+{
+    char full[PATH_MAX];
+    return x_strdup(realpath(word, full) ? full : word);
+}
+
+enum status search_saved_init(struct search_saved *s, const struct cli *c, struct err *err)
+{
+    static const char *const files[] = {"segments", "predictor", "preset"};
+    const char *resume = cli_get(c, "--resume"), *output = cli_get(c, "--output");
+    *s = (struct search_saved){0};
+    if (!resume == !c->n_arg || (resume && output) || (!resume && !output))
+        return err_set(err, ST_USAGE,
+                       "search: a model and -o DIR are needed, or --resume DIR (autogo search "
+                       "--help)");
+    s->dir = x_strdup(resume ? resume : output);
+    if (resume)
+        TRY(read_file(s, err));
+    else {
+        s->model = lasting(c->arg[0]);
+        s->seed = c->seed;
+        s->input_shape = c->input_shape ? x_strdup(c->input_shape) : NULL;
+    }
+    for (size_t i = 0; i < c->setting.n; i++) {
+        const char *name = c->setting.at[i].option->name + 2;
+        bool is_file = false;
+        if (is_passing(name))
+            continue;
+        for (size_t k = 0; k < sizeof files / sizeof *files; k++)
+            is_file |= strcmp(files[k], name) == 0;
+        char *value = is_file ? lasting(c->setting.at[i].value) : x_strdup(c->setting.at[i].value);
+        put(s, name, value);
+        free(value);
+    }
+    return ST_OK;
+}
