@@ -106,6 +106,7 @@ static void json_point(const struct searching *s, struct json *j, int i)
     json_kint(j, "edits", p->edits);
     json_knum(j, "acc_sigma", p->value[GOAL_ACC] - r->base.value[GOAL_ACC]);
     json_kbool(j, "in_distribution", p->in_distribution);
+    json_knum(j, "distance", p->distance);
     json_values(j, p);
     json_kbool(j, "executed", r->fault[i][0] == '\0');
     json_kstr(j, "fault", r->fault[i][0] ? r->fault[i] : NULL);

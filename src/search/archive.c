@@ -23,12 +23,12 @@ static const char schema[] =
     " segment1 INTEGER NOT NULL, record1 INTEGER NOT NULL,"
     " segment2 INTEGER NOT NULL, record2 INTEGER NOT NULL,"
     " source INTEGER NOT NULL, hash INTEGER NOT NULL, known INTEGER NOT NULL,"
-    " acc REAL, flops REAL, params REAL, memory REAL, cycles REAL, energy REAL, latency REAL,"
-    " fate INTEGER NOT NULL, reason TEXT);";
+    " acc REAL, flops REAL, params REAL, memory REAL, cycles REAL, energy REAL, latency REAL, "
+    " distance REAL NOT NULL, fate INTEGER NOT NULL, reason TEXT);";
 #define COLUMNS                                                                                  \
     "id, parent, generation, mate, edits, steps, segment1, record1, segment2, record2, source, " \
-    "hash, known, acc, flops, params, memory, cycles, energy, latency"
-enum { FIRST_VALUE = 13 };
+    "hash, known, acc, flops, params, memory, cycles, energy, latency, distance"
+enum { FIRST_VALUE = 13, DISTANCE = FIRST_VALUE + SEARCH_GOALS, FATE = DISTANCE + 1 };
 
 static enum status failed(const struct archive *a, struct err *err)
 {
@@ -103,7 +103,7 @@ static enum status start(struct archive *a, const char *what, struct err *err)
     TRY(say(a, "COMMIT", err));
     if (sqlite3_prepare_v2(a->sql,
                            "INSERT INTO child(" COLUMNS ", fate, reason) "
-                           "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                           "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                            -1, &a->add, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS " FROM child WHERE id = ?", -1, &a->get,
                            NULL) != SQLITE_OK)
@@ -168,12 +168,18 @@ enum status archive_add(struct archive *a, const struct search_point *p, enum se
         sqlite3_bind_int64(s, 1 + i, number[i]);
     for (int g = 0; g < SEARCH_GOALS; g++) /* SQLite stores NaN as NULL */
         sqlite3_bind_double(s, 1 + FIRST_VALUE + g, p->value[g]);
-    sqlite3_bind_int(s, 1 + FIRST_VALUE + SEARCH_GOALS, (int)fate);
-    sqlite3_bind_text(s, 2 + FIRST_VALUE + SEARCH_GOALS, reason, -1, SQLITE_STATIC);
+    sqlite3_bind_double(s, 1 + DISTANCE, p->distance);
+    sqlite3_bind_int(s, 1 + FATE, (int)fate);
+    sqlite3_bind_text(s, 2 + FATE, reason, -1, SQLITE_STATIC);
     bool ok = sqlite3_step(s) == SQLITE_DONE;
     enum status st = ok ? ST_OK : failed(a, err);
     sqlite3_reset(s);
     return st;
+}
+
+static struct search_step read_step(sqlite3_stmt *s, int at)
+{
+    return (struct search_step){sqlite3_column_int(s, at), sqlite3_column_int64(s, at + 1)};
 }
 
 static void read_point(sqlite3_stmt *s, struct search_point *p)
@@ -185,11 +191,11 @@ static void read_point(sqlite3_stmt *s, struct search_point *p)
         .mate = sqlite3_column_int64(s, 3),
         .edits = sqlite3_column_int(s, 4),
         .n_step = sqlite3_column_int(s, 5),
-        .step = {{sqlite3_column_int(s, 6), sqlite3_column_int64(s, 7)},
-                 {sqlite3_column_int(s, 8), sqlite3_column_int64(s, 9)}},
+        .step = {read_step(s, 6), read_step(s, 8)},
         .source = (uint64_t)sqlite3_column_int64(s, 10),
         .hash = (uint64_t)sqlite3_column_int64(s, 11),
         .in_distribution = sqlite3_column_int(s, 12) != 0,
+        .distance = sqlite3_column_double(s, DISTANCE),
     };
     if (p->n_step < 0 || p->n_step > SEARCH_STEPS) /* a damaged archive: the hash will not fit */
         p->n_step = 0;
@@ -214,7 +220,7 @@ enum status archive_each(struct archive *a,
     while (st == ST_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
         read_point(s, &p);
         st =
-            take(arg, &p, (enum search_fate)sqlite3_column_int(s, FIRST_VALUE + SEARCH_GOALS), err);
+            take(arg, &p, (enum search_fate)sqlite3_column_int(s, FATE), err);
     }
     if (st == ST_OK && step != SQLITE_DONE)
         st = failed(a, err);

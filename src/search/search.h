@@ -66,6 +66,7 @@ struct search_point {
      * one thread, layer_time.h); NaN: not known. */
     double value[SEARCH_GOALS];
     bool in_distribution; /* of the estimate */
+    double distance;      /* from what the predictor knows, 1 at the edge; 0: not asked */
 };
 
 /* No more than `value`, or than `value` times what the network begun with has; none unless set. */
@@ -95,6 +96,10 @@ struct search_opts {
     double seconds;                          /* 0: no limit; ends behind a generation */
     struct search_limit limit[SEARCH_GOALS]; /* that of GOAL_ACC is not used */
     double max_loss;                         /* of estimated accuracy, in sigma; INFINITY: none */
+    /* A child is refused that is farther from what the predictor knows than so many times the
+     * network begun with, or the edge: its estimate would be a guess. INFINITY: any estimate will
+     * do. */
+    double trust;
     const int32_t *frozen;                   /* nodes of the network that stay as they are */
     int n_frozen;
     const bool *forbidden; /* by enum op: not to be put in; NULL: none */
