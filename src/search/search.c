@@ -216,9 +216,10 @@ static enum status generation(struct search *s, struct err *err)
 /* ---- going on ---- */
 
 static enum status replay(void *arg, const struct search_point *p, enum search_fate fate,
-                          struct err *err)
+                          const char *reason, struct err *err)
 {
     struct search *s = arg;
+    (void)reason;
     (void)err;
     if (p->generation > s->generation + 1) { /* the one before is whole */
         s->generation++;
@@ -408,6 +409,7 @@ static struct search_point *front_in_order(const struct search *s)
 static enum status report(struct search *s, struct search_result *r, struct err *err)
 {
     r->base = s->base;
+    r->base_keeps = select_excess(s, &s->base) == 0;
     r->front = front_in_order(s);
     r->graph = x_calloc(s->front.n + 1, sizeof *r->graph);
     r->fault = x_calloc(s->front.n + 1, sizeof *r->fault);
