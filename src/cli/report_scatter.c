@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #define FAR_SHARE 0.01 /* of the networks at each end of an axis may lie outside */
+enum { MANY = 100 };   /* points of a front are drawn smaller from here on */
 
 struct spot {
     double x, y;
@@ -196,9 +197,9 @@ static void add_front_points(struct scatter *s, struct str *out)
         if (!place(s, p, &at))
             continue;
         str_addf(out,
-                 "<circle class='point' cx='%.1f' cy='%.1f' r='4.5' fill='" FRONT_INK
+                 "<circle class='point' cx='%.1f' cy='%.1f' r='%.1f' fill='" FRONT_INK
                  "'><title>%d: estimated %s sigma",
-                 at.x, at.y, i + 1, report_sigma(r, p, text));
+                 at.x, at.y, r->n_front > MANY ? 2.5 : 4.5, i + 1, report_sigma(r, p, text));
         for (int g = GOAL_FLOPS; g < SEARCH_GOALS; g++)
             if (report_percent(r, p, (enum search_goal)g, change)[0])
                 str_addf(out, ", %s %s", report_goals[g].column, change);
