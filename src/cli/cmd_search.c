@@ -96,6 +96,23 @@ static void json_values(struct json *j, const struct search_point *p)
         json_knum(j, search_goal_name((enum search_goal)g), p->value[g]);
 }
 
+/* What `autogo report` works out the shares of all other networks from, hence exact. */
+static void json_base(struct json *j, const struct search_result *r)
+{
+    const struct search_point *p = &r->base;
+    json_key(j, "base");
+    json_object(j);
+    json_key(j, "acc_sigma_absolute");
+    json_exact(j, p->value[GOAL_ACC]);
+    json_kbool(j, "in_distribution", p->in_distribution);
+    json_kbool(j, "within_limits", r->base_keeps);
+    for (int g = GOAL_FLOPS; g < SEARCH_GOALS; g++) {
+        json_key(j, search_goal_name((enum search_goal)g));
+        json_exact(j, p->value[g]);
+    }
+    json_object_end(j);
+}
+
 static void json_point(const struct searching *s, struct json *j, int i)
 {
     const struct search_result *r = &s->r;
@@ -136,10 +153,7 @@ static void json_result(const struct searching *s, struct json *j)
     json_kint(j, "generations", n->generation);
     json_knum(j, "hypervolume", n->volume);
     json_kstr(j, "estimates_like", r->table);
-    json_key(j, "base");
-    json_object(j);
-    json_values(j, &r->base);
-    json_object_end(j);
+    json_base(j, r);
     json_key(j, "front");
     json_array(j);
     for (int i = 0; i < r->n_front; i++)

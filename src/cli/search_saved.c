@@ -11,8 +11,8 @@ enum { MOST_BYTES = 1 << 16 };
 /* Of this run only. */
 static bool is_passing(const char *name)
 {
-    static const char *const passing[] = {"output", "resume",  "json",       "threads",
-                                          "help",   "seed",    "input-shape", "progress"};
+    static const char *const passing[] = {"output", "resume", "json",        "threads",
+                                          "help",   "seed",   "input-shape", "progress"};
     for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
         if (strcmp(passing[i], name) == 0)
             return true;

@@ -34,7 +34,10 @@ static enum status failed(const struct archive *a, struct err *err)
 {
     int code = sqlite3_errcode(a->sql) & 0xff;
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-        return err_set(err, ST_USAGE, "%s: another search is using it", a->path);
+        return err_set(err, ST_USAGE, "%s: a running search is using it", a->path);
+    if (code == SQLITE_READONLY) /* it has to be rolled back, which only a search does */
+        return err_set(err, ST_USAGE, "%s: its search was killed while it wrote: go on with it",
+                       a->path);
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
         return err_set(err, ST_MODEL, "%s: no archive of a search, or damaged", a->path);
     return err_set(err, ST_IO, "%s: %s", a->path, sqlite3_errmsg(a->sql));
@@ -85,20 +88,27 @@ static enum status same_search(struct archive *a, const char *what, struct err *
                           a->path);
 }
 
-/* The lock is taken at once and kept until the end. */
-static enum status start(struct archive *a, const char *what, struct err *err)
+static enum status check_kind(struct archive *a, struct err *err)
 {
-    int64_t application, version, tables;
-    TRY(say(a, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=FULL; BEGIN EXCLUSIVE", err));
-    TRY(read_number(a, "SELECT count(*) FROM sqlite_master", &tables, err));
-    if (tables == 0)
-        TRY(make(a, what, err));
+    int64_t application, version;
     TRY(read_number(a, "PRAGMA application_id", &application, err));
     TRY(read_number(a, "PRAGMA user_version", &version, err));
     if (application != ARCHIVE_APPLICATION)
         return err_set(err, ST_MODEL, "%s: no archive of a search", a->path);
     if (version != ARCHIVE_VERSION)
         return err_set(err, ST_MODEL, "%s: an archive of another version", a->path);
+    return ST_OK;
+}
+
+/* The lock is taken at once and kept until the end. */
+static enum status start(struct archive *a, const char *what, struct err *err)
+{
+    int64_t tables;
+    TRY(say(a, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=FULL; BEGIN EXCLUSIVE", err));
+    TRY(read_number(a, "SELECT count(*) FROM sqlite_master", &tables, err));
+    if (tables == 0)
+        TRY(make(a, what, err));
+    TRY(check_kind(a, err));
     TRY(same_search(a, what, err));
     TRY(say(a, "COMMIT", err));
     if (sqlite3_prepare_v2(a->sql,
@@ -118,6 +128,20 @@ enum status archive_open(struct archive **out, const char *path, const char *wha
     enum status st = sqlite3_open_v2(path, &a->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
                                      NULL) == SQLITE_OK
                          ? start(a, what, err)
+                         : failed(a, err);
+    if (st == ST_OK)
+        *out = a;
+    else
+        archive_close(a);
+    return st;
+}
+
+enum status archive_look(struct archive **out, const char *path, struct err *err)
+{
+    struct archive *a = x_calloc(1, sizeof *a);
+    a->path = x_strdup(path);
+    enum status st = sqlite3_open_v2(path, &a->sql, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK
+                         ? check_kind(a, err)
                          : failed(a, err);
     if (st == ST_OK)
         *out = a;
@@ -205,22 +229,20 @@ static void read_point(sqlite3_stmt *s, struct search_point *p)
                           : sqlite3_column_double(s, FIRST_VALUE + g);
 }
 
-enum status archive_each(struct archive *a,
-                         enum status (*take)(void *arg, const struct search_point *p,
-                                             enum search_fate fate, struct err *err),
-                         void *arg, struct err *err)
+enum status archive_each(struct archive *a, archive_take *take, void *arg, struct err *err)
 {
     sqlite3_stmt *s;
     struct search_point p;
     int step = SQLITE_DONE;
-    if (sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS ", fate FROM child ORDER BY id", -1, &s,
-                           NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS ", fate, reason FROM child ORDER BY id", -1,
+                           &s, NULL) != SQLITE_OK)
         return failed(a, err);
     enum status st = ST_OK;
     while (st == ST_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
         read_point(s, &p);
-        st =
-            take(arg, &p, (enum search_fate)sqlite3_column_int(s, FATE), err);
+        const unsigned char *reason = sqlite3_column_text(s, FATE + 1);
+        st = take(arg, &p, (enum search_fate)sqlite3_column_int(s, FATE),
+                  reason ? (const char *)reason : "", err);
     }
     if (st == ST_OK && step != SQLITE_DONE)
         st = failed(a, err);

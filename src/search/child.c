@@ -26,9 +26,8 @@ static uint64_t edit_seed(const struct search_opts *o, uint64_t parent_hash,
 
 /* *out is NULL with a reason when there is no repair. */
 static enum status replace(const struct graph *g, uint64_t hash, const struct region *r,
-                           const struct search_step *e, struct hand *h,
-                           const struct search_opts *o, struct graph **out, char reason[200],
-                           struct err *err)
+                           const struct search_step *e, struct hand *h, const struct search_opts *o,
+                           struct graph **out, char reason[200], struct err *err)
 {
     const struct graph *fragment;
     struct candidate cand = {0};
@@ -148,7 +147,8 @@ static enum status first_step(const struct search *s, struct child *c, struct ha
         at = choose_place(s, m, r);
         TRY(choose_record(s, m->graph, at, h, r, &p->step[0].record, err));
         if (!p->step[0].record) {
-            snprintf(c->reason, sizeof c->reason, "the database has nothing for it that is allowed");
+            snprintf(c->reason, sizeof c->reason,
+                     "the database has nothing for it that is allowed");
             return ST_OK;
         }
     }
@@ -226,8 +226,7 @@ static enum status remake_step(const struct graph *g, const struct search_step *
     TRY(bpe_segment_graph(o->vocab, g, &cut, err));
     *out = NULL;
     enum status st = ST_OK;
-    if (e->segment < cut.n_segments &&
-        (st = place_region(g, &cut, e->segment, &r, err)) == ST_OK) {
+    if (e->segment < cut.n_segments && (st = place_region(g, &cut, e->segment, &r, err)) == ST_OK) {
         st = replace(g, graph_hash(g), &r, e, h, o, out, reason, err);
         region_done(&r);
     }

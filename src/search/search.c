@@ -220,9 +220,10 @@ static enum status generation(struct search *s, struct err *err)
 /* ---- going on ---- */
 
 static enum status replay(void *arg, const struct search_point *p, enum search_fate fate,
-                          struct err *err)
+                          const char *reason, struct err *err)
 {
     struct search *s = arg;
+    (void)reason;
     (void)err;
     if (p->generation > s->generation + 1) { /* the one before is whole */
         s->generation++;
@@ -285,7 +286,9 @@ static char *describe(const struct search *s)
 {
     const struct search_opts *o = s->o;
     struct str t = {0};
-    str_addf(&t, "network %016llx, seed %llu, population %d, scheme %d, sources %d, loss %g, trust %g, goals",
+    str_addf(&t,
+             "network %016llx, seed %llu, population %d, scheme %d, sources %d, loss %g, trust %g, "
+             "goals",
              (unsigned long long)s->base.hash, (unsigned long long)o->seed, s->population,
              (int)o->scheme, (int)o->source, o->max_loss, o->trust);
     for (int k = 0; k < o->n_goal; k++)
@@ -413,6 +416,7 @@ static struct search_point *front_in_order(const struct search *s)
 static enum status report(struct search *s, struct search_result *r, struct err *err)
 {
     r->base = s->base;
+    r->base_keeps = select_excess(s, &s->base) == 0;
     r->front = front_in_order(s);
     r->graph = x_calloc(s->front.n + 1, sizeof *r->graph);
     r->fault = x_calloc(s->front.n + 1, sizeof *r->fault);
@@ -434,9 +438,10 @@ static enum status report(struct search *s, struct search_result *r, struct err 
 enum status search_run(struct search_result *out, const struct graph *base, const char *path,
                        const struct search_opts *opts, struct err *err)
 {
-    struct search s = {
-        .o = opts, .population = opts->population ? opts->population : SEARCH_POPULATION, .table = -1,
-        .begun = clock_s()};
+    struct search s = {.o = opts,
+                       .population = opts->population ? opts->population : SEARCH_POPULATION,
+                       .table = -1,
+                       .begun = clock_s()};
     struct search_result r = {0};
     enum status st = begin(&s, base, path, err);
     r.resumed_at = s.generation;

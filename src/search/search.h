@@ -79,8 +79,8 @@ struct search_limit {
 struct search_state {
     int64_t tried, accepted, duplicates, refused, beyond; /* tried is the sum of the others */
     int generation;
-    double volume;  /* of the front, see search_share */
-    double seconds; /* of this run */
+    double volume;                           /* of the front, see search_share */
+    double seconds;                          /* of this run */
     const struct search_point *base, *front; /* borrowed; the front in no order */
     int n_front;
 };
@@ -91,16 +91,16 @@ struct search_opts {
     int n_goal; /* 1 .. FRONT_GOALS */
     enum search_scheme scheme;
     enum search_source source;
-    int population;                          /* 0: SEARCH_POPULATION; also the children of a generation */
-    int64_t evaluations;                     /* children to try, rounded up to generations */
-    double seconds;                          /* 0: no limit; ends behind a generation */
+    int population;      /* 0: SEARCH_POPULATION; also the children of a generation */
+    int64_t evaluations; /* children to try, rounded up to generations */
+    double seconds;      /* 0: no limit; ends behind a generation */
     struct search_limit limit[SEARCH_GOALS]; /* that of GOAL_ACC is not used */
     double max_loss;                         /* of estimated accuracy, in sigma; INFINITY: none */
     /* A child is refused that is farther from what the predictor knows than so many times the
      * network begun with, or the edge: its estimate would be a guess. INFINITY: any estimate will
      * do. */
     double trust;
-    const int32_t *frozen;                   /* nodes of the network that stay as they are */
+    const int32_t *frozen; /* nodes of the network that stay as they are */
     int n_frozen;
     const bool *forbidden; /* by enum op: not to be put in; NULL: none */
     uint64_t seed;
@@ -125,12 +125,13 @@ struct search_line {
 };
 struct search_result {
     struct search_point base;
+    bool base_keeps;            /* the network begun with is within the limits */
     struct search_point *front; /* by the first goal, then by id */
     struct graph **graph;       /* of each point of the front */
     struct search_line *line;   /* and how it came to be */
     char (*fault)[200];         /* why a point could not be executed; "": it ran */
     int n_front;
-    const char *table; /* whose scale the estimates are in, the model's; NULL */
+    const char *table;         /* whose scale the estimates are in, the model's; NULL */
     struct search_state state; /* its base and front are those above */
     int resumed_at;            /* the generation; 0: begun anew */
 };

@@ -18,7 +18,7 @@ extern const struct search_setting_info search_setting_info[SEARCH_SETTINGS];
 enum search_setting search_setting_find(const char *name);
 
 struct search_settings {
-    struct search_opts o; /* what is set; the rest is the caller's to fill in */
+    struct search_opts o;        /* what is set; the rest is the caller's to fill in */
     char *text[SEARCH_SETTINGS]; /* as they were set; NULL: not */
     bool forbidden[OP_COUNT];
     int32_t *frozen;
