@@ -25,4 +25,12 @@ typedef enum status archive_take(void *arg, const struct search_point *p, enum s
 enum status archive_each(struct archive *a, archive_take *take, void *arg, struct err *err);
 enum status archive_get(struct archive *a, int64_t id, struct search_point *out, struct err *err);
 
+/* Opens one that is there for what was measured: values of networks (by hash) that a recipe trained
+ * with a seed; NaN: the training blew up. Written at once. */
+enum status archive_again(struct archive **out, const char *path, struct err *err);
+enum status archive_measured(struct archive *a, uint64_t hash, const char *recipe, uint64_t seed,
+                             double *out, bool *known, struct err *err);
+enum status archive_measure(struct archive *a, uint64_t hash, const char *recipe, uint64_t seed,
+                            double value, struct err *err);
+
 #endif
