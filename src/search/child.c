@@ -1,6 +1,7 @@
 /* One child: where its parent is cut, and what is put there. */
 #include "search/search_priv.h"
 
+#include "cost/cost.h"
 #include "mutate/mutate.h"
 
 #include <stdio.h>
@@ -15,7 +16,8 @@ enum {
 
 /* ---- replacing ---- */
 
-/* As a session with this seed would, so that the edit can be played there. */
+/* As a session with this seed has it, so that the edit can be played there: seed and repair are the
+ * same. */
 static uint64_t edit_seed(const struct search_opts *o, uint64_t parent_hash,
                           const struct search_step *e)
 {
@@ -25,15 +27,18 @@ static uint64_t edit_seed(const struct search_opts *o, uint64_t parent_hash,
 
 /* *out is NULL with a reason when there is no repair. */
 static enum status replace(const struct graph *g, uint64_t hash, const struct region *r,
-                           const struct search_step *e, struct hand *h,
-                           const struct search_opts *o, struct graph **out, char reason[200],
-                           struct err *err)
+                           const struct search_step *e, struct hand *h, const struct search_opts *o,
+                           struct graph **out, char reason[200], struct err *err)
 {
     const struct graph *fragment;
     struct candidate cand = {0};
     TRY(hand_fragment(h, e->record, &fragment, err));
+    struct cost was;
+    cost_nodes(g, r->ids, r->n, &was);
     const struct mutate_opts mo = {.seed = edit_seed(o, hash, e),
-                                   .mend = {.time_limit_s = REPAIR_S, .cancel = o->cancel}};
+                                   .mend = {.near_flops_paper = was.flops_paper,
+                                            .time_limit_s = REPAIR_S,
+                                            .cancel = o->cancel}};
     TRY(mutate_replace(g, r, fragment, &mo, &cand, err));
     bool ok = cand.graph && cand.status != MEND_TIMEOUT;
     *out = ok ? graph_ref(cand.graph) : NULL;
@@ -155,8 +160,8 @@ static enum status draw_place(const struct search *s, const struct graph *g, str
     enum status st = ST_OK;
     *ok = false;
     for (int i = 0; i < LOOK_FURTHER && !*ok && st == ST_OK; i++)
-        st = place_init(out, g, &cut, (int)rng_below(r, (uint64_t)cut.n_segments), h, s->o, ok,
-                        err);
+        st =
+            place_init(out, g, &cut, (int)rng_below(r, (uint64_t)cut.n_segments), h, s->o, ok, err);
     bpe_segmentation_done(&cut);
     return st;
 }
@@ -214,8 +219,7 @@ static enum status remake_step(const struct graph *g, const struct search_step *
     TRY(bpe_segment_graph(o->vocab, g, &cut, err));
     *out = NULL;
     enum status st = ST_OK;
-    if (e->segment < cut.n_segments &&
-        (st = place_region(g, &cut, e->segment, &r, err)) == ST_OK) {
+    if (e->segment < cut.n_segments && (st = place_region(g, &cut, e->segment, &r, err)) == ST_OK) {
         st = replace(g, graph_hash(g), &r, e, h, o, out, reason, err);
         region_done(&r);
     }

@@ -342,22 +342,39 @@ static struct search_state state_of(const struct search *s)
                                  .seconds = clock_s() - s->begun,
                                  .base = &s->base,
                                  .front = s->front.at,
-                                 .n_front = (int)s->front.n};
+                                 .n_front = (int)s->front.n,
+                                 .search = s};
+}
+
+static void tell(const struct search *s)
+{
+    struct search_state now = state_of(s);
+    if (s->o->progress)
+        s->o->progress(s->o->arg, &now);
+}
+
+enum status search_line_of(const struct search_state *now, const struct search_point *p,
+                           struct search_line *out, struct err *err)
+{
+    struct points line;
+    enum status st = lineage_of(now->search, p, &line, err);
+    if (st != ST_OK)
+        vec_done(&line);
+    *out = (struct search_line){line.at, line.n};
+    return st;
 }
 
 static enum status evolve(struct search *s, struct err *err)
 {
     const struct search_opts *o = s->o;
+    tell(s);
     while (s->next_id - 1 < o->evaluations &&
            (o->seconds <= 0 || clock_s() - s->begun < o->seconds)) {
         TRY(generation(s, err));
         if (s->generation == 1 && s->fates[FATE_REFUSED] == s->population &&
             s->member.at[0]->place.n == 0)
             return err_set(err, ST_NO, "nothing of this network can be replaced");
-        if (o->progress) {
-            struct search_state now = state_of(s);
-            o->progress(o->arg, &now);
-        }
+        tell(s);
     }
     return s->front.n ? ST_OK : err_set(err, ST_NO, "no network keeps within the limits");
 }
@@ -418,6 +435,8 @@ static enum status report(struct search *s, struct search_result *r, struct err 
         enum status got = lineage_of(s, &r->front[r->n_front], &line, err);
         r->line[r->n_front] = (struct search_line){line.at, line.n};
         TRY(got);
+        if (s->o->points_only)
+            continue;
         TRY(lineage_remake(s, &r->front[r->n_front], &r->graph[r->n_front], err));
         enum status st = execute(r, r->n_front, s->o, err);
         if (st != ST_OK)
@@ -429,9 +448,10 @@ static enum status report(struct search *s, struct search_result *r, struct err 
 enum status search_run(struct search_result *out, const struct graph *base, const char *path,
                        const struct search_opts *opts, struct err *err)
 {
-    struct search s = {
-        .o = opts, .population = opts->population ? opts->population : SEARCH_POPULATION, .table = -1,
-        .begun = clock_s()};
+    struct search s = {.o = opts,
+                       .population = opts->population ? opts->population : SEARCH_POPULATION,
+                       .table = -1,
+                       .begun = clock_s()};
     struct search_result r = {0};
     enum status st = begin(&s, base, path, err);
     r.resumed_at = s.generation;
@@ -455,6 +475,7 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
     free(s.hand);
     r.state.base = &out->base;
     r.state.front = r.front;
+    r.state.search = NULL;
     if (st == ST_OK)
         *out = r;
     else

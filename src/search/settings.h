@@ -18,13 +18,17 @@ extern const struct search_setting_info search_setting_info[SEARCH_SETTINGS];
 enum search_setting search_setting_find(const char *name);
 
 struct search_settings {
-    struct search_opts o; /* what is set; the rest is the caller's to fill in */
+    struct search_opts o;        /* what is set; the rest is the caller's to fill in */
     char *text[SEARCH_SETTINGS]; /* as they were set; NULL: not */
     bool forbidden[OP_COUNT];
     int32_t *frozen;
 };
 /* The defaults. */
 void search_settings_init(struct search_settings *s);
+/* What is set in `from` but `without` (SEARCH_SETTINGS: all of it); not what the caller filled in.
+ */
+void search_settings_copy(struct search_settings *s, const struct search_settings *from,
+                          enum search_setting without);
 /* ST_USAGE: it has no such form. */
 enum status search_settings_set(struct search_settings *s, enum search_setting k, const char *value,
                                 struct err *err);
