@@ -198,8 +198,9 @@ static void draw_front(struct rect r, const struct session_search *f, int here)
     const struct search_opts *o = &f->set->o;
     bool two = o->n_goal > 1, sigma = two && o->goal[1] == GOAL_ACC;
     char title[96];
-    snprintf(title, sizeof title, "%s: %s base, %s front, %s here", search_draw_goal(o->goal[0]),
-             theme_glyph(GLYPH_BEFORE), theme_glyph(GLYPH_AFTER), theme_glyph(GLYPH_HERE));
+    snprintf(title, sizeof title, r.w < 60 ? "%s  %s base" : "%s  %s base  %s front  %s here",
+             search_draw_goal(o->goal[0]), theme_glyph(GLYPH_BEFORE), theme_glyph(GLYPH_AFTER),
+             theme_glyph(GLYPH_HERE));
     struct plot_cloud p = {.title = title,
                            .unit = o->goal[0] == GOAL_ACC ? "" : " %",
                            .decimals = o->goal[0] == GOAL_ACC ? 2 : 0,
@@ -246,8 +247,9 @@ void search_draw_edits(struct rect r, const struct session_search *f, int here)
     if (!p || r.h < 2)
         return;
     screen_add(r.y, r.x + 2, r.w - 2, STYLE_HEAD, " edits, segment by record ");
-    screen_put_right(r.y, r.x + r.w - 44, 43, STYLE_DIM,
-                     " est.: estimated, in sigma; ? far from known ");
+    if (r.w >= 76)
+        screen_put_right(r.y, r.x + r.w - 45, 44, STYLE_DIM,
+                         " est. acc: estimated, sigma; ? unlike known ");
     for (size_t i = 0; i < p->line.n; i++)
         add_steps(&text, &p->line.at[i]);
     screen_wrap((struct rect){r.y + 1, r.x + 1, r.h - 1, r.w - 1}, STYLE_TEXT,
@@ -292,7 +294,7 @@ void search_draw_lineage(struct rect r, const struct session_search *f, int here
     screen_put(
         r.y + r.h - 1, r.x, r.w, STYLE_DIM,
         "est. acc: a predictor's estimate in sigma of its table, not measured (fit measures); "
-        "? it knows no network like this one");
+        "? unlike all it knows");
     if (!p || room < 1)
         return;
     if (p->line.n == 0)

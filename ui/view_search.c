@@ -143,7 +143,7 @@ static void draw_narrow(struct searching *v, struct rect r)
     search_draw_settings((struct rect){r.y, r.x, 1, r.w}, ui_session(v->ui));
     r.y++;
     r.h--;
-    int plots = (r.h - detail) * 45 / 100;
+    int plots = (r.h - detail) / 2;
     plots = r.h - detail < 2 * PLOT_LEAST ? 0 : plots > PLOT_MOST_H ? PLOT_MOST_H : plots;
     search_draw_plots((struct rect){r.y, r.x, plots, r.w}, &v->f, here);
     list_draw(&v->list, (struct rect){r.y + plots, r.x, r.h - plots - detail, r.w});
@@ -167,16 +167,25 @@ static void search_draw(struct ui *ui, void *self, struct rect r)
 
 /* ---- keys ---- */
 
-static void run(struct searching *v)
+static void start(struct searching *v, bool here)
 {
     struct session *s = ui_session(v->ui);
     struct err err = {0};
-    if (session_search_running(s)) {
+    if (here)
         session_search_stop(s);
-        ui_say(v->ui, "paused; t goes on behind the last whole generation, also another day");
-    } else if (session_search_start(s, &err) != ST_OK)
+    if (session_search_start(s, here, &err) != ST_OK)
         ui_fail(v->ui, &err);
     list_refresh(&v->list);
+}
+
+static void run(struct searching *v)
+{
+    if (!session_search_running(ui_session(v->ui))) {
+        start(v, false);
+        return;
+    }
+    session_search_stop(ui_session(v->ui));
+    ui_say(v->ui, "paused; t goes on behind the last whole generation, also another day");
 }
 
 static void take(struct searching *v)
@@ -202,6 +211,9 @@ static bool search_action(struct ui *ui, void *self, enum action a, const char *
         return true;
     case ACTION_SEARCH_RUN:
         run(v);
+        return true;
+    case ACTION_SEARCH_HERE:
+        start(v, true);
         return true;
     case ACTION_SEARCH_SET:
         ui_prompt(ui, "search set ");

@@ -296,7 +296,8 @@ static void set_heat(struct segments *v, const char *arg)
 {
     enum heat next = *arg ? heat_find(arg) : (enum heat)((v->heat + 1) % HEATS);
     if (next == HEATS) {
-        ui_say(v->ui, "the drawing is coloured by cycles, FLOPs, parameters, memory or time, or off");
+        ui_say(v->ui,
+               "the drawing is coloured by cycles, FLOPs, parameters, memory or time, or off");
         return;
     }
     v->heat = next;

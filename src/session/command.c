@@ -398,9 +398,9 @@ static enum status cmd_FIT(const struct call *c, struct err *err)
 }
 
 /* A script waits for its end. */
-static enum status search_start(const struct call *c, struct err *err)
+static enum status search_start(const struct call *c, bool here, struct err *err)
 {
-    TRY(session_search_start(c->s, err));
+    TRY(session_search_start(c->s, here, err));
     if (c->flags & SESSION_ASYNC)
         return ST_OK;
     TRY(settle(c, err));
@@ -424,14 +424,16 @@ static enum status cmd_SEARCH(const struct call *c, struct err *err)
     if (c->n <= 1 && strcmp(verb, "show") == 0)
         return describe_search(c->s, c->out), ST_OK;
     if (c->n == 1 && strcmp(verb, "start") == 0)
-        return search_start(c, err);
+        return search_start(c, false, err);
+    if (c->n == 2 && strcmp(verb, "start") == 0 && strcmp(c->word[1], "here") == 0)
+        return search_start(c, true, err);
     if (c->n == 1 && strcmp(verb, "stop") == 0)
         return session_search_stop(c->s), ST_OK;
     if (c->n == 2 && strcmp(verb, "take") == 0)
         return search_take(c, c->word[1], err);
     if (c->n != 3 || strcmp(verb, "set") != 0)
         return err_set(err, ST_USAGE,
-                       "usage: search [start | stop | show | set NAME VALUE | take I]");
+                       "usage: search [show | start [here] | stop | set NAME VALUE | take I]");
     TRY(session_search_set(c->s, c->word[1], c->word[2], err));
     str_addf(c->out, "%s: %s%s\n", c->word[1], c->word[2],
              session_search_is_other(c->s) ? "; another search from now on (search start)" : "");

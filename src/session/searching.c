@@ -54,10 +54,19 @@ static uint64_t hash_of(const struct session *s, const struct search_settings *s
     return h;
 }
 
+/* The version that a start would search from: a stopped search keeps its own. */
+static int start_version(const struct session *s)
+{
+    const struct searching *f = &s->searching;
+    bool same = f->e && hash_of(s, &f->set) == hash_of(s, &f->e->set);
+    return same && (f->end == SEARCH_STOPPED || f->end == SEARCH_OPEN) ? f->version : s->cursor;
+}
+
 bool session_search_is_other(const struct session *s)
 {
     const struct searching *f = &s->searching;
-    return f->e && (f->version != s->cursor || hash_of(s, &f->set) != hash_of(s, &f->e->set));
+    return f->e &&
+           (f->version != start_version(s) || hash_of(s, &f->set) != hash_of(s, &f->e->set));
 }
 
 /* ---- starting and stopping ---- */
@@ -68,17 +77,18 @@ bool session_search_running(const struct session *s)
 }
 
 /* Caller frees. */
-static char *archive_of(const struct session *s)
+static char *archive_of(const struct session *s, int version)
 {
     char name[96];
     uint64_t h = hash_pair(hash_of(s, &s->searching.set), segdb_hash(s->db.db));
     snprintf(name, sizeof name, "searches/%016" PRIx64 "-%016" PRIx64 ".db",
-             s->version.at[s->cursor]->pub.hash, h);
+             s->version.at[version]->pub.hash, h);
     return file_xdg("STATE", name, 1);
 }
 
 /* The settings with all that a search needs; they stay valid as long as workers run. */
-static enum status fill_in(struct session *s, struct search_settings *set, struct err *err)
+static enum status fill_in(struct session *s, int version, struct search_settings *set,
+                           struct err *err)
 {
     struct search_opts *o = &set->o;
     bool own = s->db.trouble.code == ST_OK && access(s->layers.path[1], F_OK) == 0;
@@ -90,10 +100,10 @@ static enum status fill_in(struct session *s, struct search_settings *set, struc
     o->seed = s->seed;
     /* One processor is left to the rest of the session. */
     o->threads = s->threads > 1 ? s->threads - 1 : 1;
-    return search_settings_bind(set, session_graph(s), s->vocab, err);
+    return search_settings_bind(set, s->version.at[version]->graph, s->vocab, err);
 }
 
-/* A search that has tried all it was told to. */
+/* A search that has tried all it was told to does not go on. */
 static enum status check_left(const struct session *s, struct err *err)
 {
     const struct searching *f = &s->searching;
@@ -105,7 +115,7 @@ static enum status check_left(const struct session *s, struct err *err)
                    (long long)tried, 2 * (long long)tried);
 }
 
-static void begin(struct session *s, struct evolution *e)
+static void begin(struct session *s, int version, struct evolution *e)
 {
     struct searching *f = &s->searching;
     bool same = f->e && f->now && strcmp(f->e->archive, e->archive) == 0;
@@ -116,14 +126,14 @@ static void begin(struct session *s, struct evolution *e)
     } else
         searching_drop(s);
     f->e = e;
-    f->version = s->cursor;
+    f->version = version;
     struct job *j = job_new(JOB_SEARCH, e->base);
     j->tag = TAG_SEARCH;
     j->evolution = evolution_ref(e);
     pool_submit(s->pool, j);
 }
 
-enum status session_search_start(struct session *s, struct err *err)
+enum status session_search_start(struct session *s, bool here, struct err *err)
 {
     struct search_settings set;
     TRY(session_may_edit(s, err));
@@ -131,11 +141,12 @@ enum status session_search_start(struct session *s, struct err *err)
         return err_set(err, ST_NO, "it is searching already (search stop)");
     TRY(check_left(s, err));
     TRY(session_need_db(s, err));
+    int version = here ? s->cursor : start_version(s);
     search_settings_copy(&set, &s->searching.set, SEARCH_SETTINGS);
-    enum status st = fill_in(s, &set, err);
+    enum status st = fill_in(s, version, &set, err);
     if (st != ST_OK)
         return search_settings_done(&set), st;
-    begin(s, evolution_new(session_graph(s), &set, archive_of(s)));
+    begin(s, version, evolution_new(s->version.at[version]->graph, &set, archive_of(s, version)));
     return ST_OK;
 }
 

@@ -29,10 +29,11 @@ bool session_search_is_other(const struct session *s);
 
 /* ---- a run ---- */
 
-/* Begins or goes on, from the current version. ST_NO: it runs, or has tried all it was told to;
+/* Goes on with a search that was stopped, when the settings are as they were; else, or when `here`,
+ * begins at the current version. ST_NO: it runs, or has tried all it was told to;
  * ST_USAGE: a setting does not fit the network. What only the worker finds out (no predictor for
  * the accuracy that is an objective, an archive that is in use) is told by the state. */
-enum status session_search_start(struct session *s, struct err *err);
+enum status session_search_start(struct session *s, bool here, struct err *err);
 /* The generation under way is lost, all before it are in the archive. */
 void session_search_stop(struct session *s);
 bool session_search_running(const struct session *s);
