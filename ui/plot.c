@@ -123,7 +123,7 @@ static void draw_x_axis(struct rect in, const char *title, const char *first, co
     int y = in.y + in.h, w = (int)strlen(title);
     screen_put(y, in.x, in.w + 1, STYLE_DIM, first);
     screen_put_right(y, in.x + in.w / 2, in.w - in.w / 2, STYLE_DIM, last);
-    screen_add(y, in.x + (in.w - w) / 2, w, STYLE_DIM, title);
+    screen_add(y, in.x + in.w / 2 - w / 2, w, STYLE_DIM, title);
 }
 
 static struct rect inside(struct rect r)

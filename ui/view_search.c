@@ -45,7 +45,7 @@ static const struct list_column columns[] = {
     {"energy %", 9, .right = true, .prio = 3},
     {"memory %", 9, .right = true, .prio = 4},
     {"latency %", 9, .right = true, .prio = 5},
-    {"edits", 5, .right = true},
+    {"edits", 6, .right = true},
     {"gen", 4, .right = true, .prio = 6},
 };
 static const struct column what[sizeof columns / sizeof *columns] = {
