@@ -105,7 +105,7 @@ void search_draw_status(struct rect r, const struct session *s, const struct ses
         return;
     add_count(&line, f, f->now.accepted, "new");
     add_count(&line, f, f->now.duplicates, "seen before");
-    add_count(&line, f, f->now.refused, "no repair");
+    add_count(&line, f, f->now.refused, "refused");
     add_count(&line, f, f->now.beyond, "beyond limits");
     screen_put(r.y + 1, r.x, r.w, STYLE_TEXT, str_text(&line));
     str_done(&line);

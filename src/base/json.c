@@ -59,29 +59,12 @@ void json_array_end(struct json *j)
     end(j, ']');
 }
 
-/* Length of the valid UTF-8 sequence at s, 0 when invalid (overlong and surrogates too). */
-static int utf8_len(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    int n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4)
-        return 0;
-    for (int i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 static void quoted(struct json *j, const char *text)
 {
-    const unsigned char *s = (const unsigned char *)text;
+    const char *s = text;
     str_add_char(j->out, '"');
     while (*s) {
-        int n = utf8_len(s);
+        int n = str_utf8(s);
         if (n == 0) {
             str_add(j->out, "\xef\xbf\xbd");
             s++;
@@ -93,10 +76,10 @@ static void quoted(struct json *j, const char *text)
         } else if (*s == '\t') {
             str_add(j->out, "\\t");
             s++;
-        } else if (*s < 0x20 || *s == 0x7f) {
+        } else if ((unsigned char)*s < 0x20 || *s == 0x7f) {
             str_addf(j->out, "\\u%04x", *s++);
         } else {
-            str_add_n(j->out, (const char *)s, (size_t)n);
+            str_add_n(j->out, s, (size_t)n);
             s += n;
         }
     }
@@ -126,7 +109,7 @@ void json_int(struct json *j, int64_t v)
     str_addf(j->out, "%" PRId64, v);
 }
 
-void json_num(struct json *j, double v)
+static void number(struct json *j, double v, int digits)
 {
     before_value(j);
     if (!isfinite(v)) {
@@ -134,11 +117,21 @@ void json_num(struct json *j, double v)
         return;
     }
     char buf[40];
-    snprintf(buf, sizeof buf, "%.9g", v);
+    snprintf(buf, sizeof buf, "%.*g", digits, v);
     for (char *p = buf; *p; p++) /* whatever the locale's decimal point is */
         if (*p == ',')
             *p = '.';
     str_add(j->out, buf);
+}
+
+void json_num(struct json *j, double v)
+{
+    number(j, v, 9);
+}
+
+void json_exact(struct json *j, double v)
+{
+    number(j, v, 17);
 }
 
 void json_bool(struct json *j, bool v)

@@ -21,6 +21,7 @@ void json_key(struct json *j, const char *key);
 void json_str(struct json *j, const char *s); /* NULL -> null; invalid UTF-8 -> U+FFFD */
 void json_int(struct json *j, int64_t v);
 void json_num(struct json *j, double v);
+void json_exact(struct json *j, double v); /* reads back as it was; json_num: to nine digits */
 void json_bool(struct json *j, bool v);
 void json_null(struct json *j);
 /* Key and value at once. */

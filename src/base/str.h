@@ -31,6 +31,8 @@ bool str_ends(const char *s, const char *suffix);
 bool str_to_i64(const char *s, int64_t lo, int64_t hi, int64_t *out);
 /* Whole-string finite number, always with '.' whatever the locale. */
 bool str_to_double(const char *s, double *out);
+/* Length of the valid UTF-8 sequence at s; 0: it is none (overlong, a surrogate). */
+int str_utf8(const char *s);
 /* A count with SI suffix for people: 25.6 M, 8.26 G; into buf (>= 16 bytes), returned. */
 const char *str_si(double v, char *buf, size_t size);
 

@@ -11,7 +11,7 @@ static const struct cli_command *const commands[] = {
     &cmd_ui,   &cmd_info,    &cmd_convert, &cmd_segment, &cmd_candidates, &cmd_mutate,
     &cmd_diff, &cmd_verify,  &cmd_zoo,     &cmd_mine,    &cmd_db,         &cmd_run,
     &cmd_dump, &cmd_fit,     &cmd_latency, &cmd_label,   &cmd_labels,     &cmd_train,
-    &cmd_eval, &cmd_predict, &cmd_npu,     &cmd_search,
+    &cmd_eval, &cmd_predict, &cmd_npu,     &cmd_search,  &cmd_report,
 };
 #define N_COMMANDS ((int)(sizeof commands / sizeof *commands))
 

@@ -113,6 +113,7 @@ enum status cli_write_out(const char *text, size_t n, struct err *err);
 
 extern const struct cli_command cmd_info, cmd_convert, cmd_zoo, cmd_segment, cmd_candidates,
     cmd_mutate, cmd_diff, cmd_verify, cmd_mine, cmd_db, cmd_run, cmd_dump, cmd_ui, cmd_fit,
-    cmd_latency, cmd_label, cmd_labels, cmd_train, cmd_eval, cmd_predict, cmd_npu, cmd_search;
+    cmd_latency, cmd_label, cmd_labels, cmd_train, cmd_eval, cmd_predict, cmd_npu, cmd_search,
+    cmd_report;
 
 #endif

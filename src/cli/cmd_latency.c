@@ -32,8 +32,7 @@ static const char *into_label(const struct graph *g, const struct exec_step_time
 
 /* The network put together from its layer shapes; `layers` 0: nobody asked. */
 static enum status by_shape(const struct cli *c, const struct graph *g,
-                            const struct timing_opts *whole, struct layer_sum *out,
-                            struct err *err)
+                            const struct timing_opts *whole, struct layer_sum *out, struct err *err)
 {
     *out = (struct layer_sum){0};
     if (!cli_get(c, "--shapes"))
@@ -161,8 +160,7 @@ static const struct cli_option options[] = {
     {"--batch", NULL, "B", "inputs in a run, where the network leaves it open (1)"},
     {"--runs", NULL, "R", "measured runs, after some that are not counted (30)"},
     {"--layers", NULL, NULL, "the time of each node too, and what computes it along"},
-    {"--shapes", NULL, NULL,
-     "the sum of the layers too, each shape measured by itself and kept"},
+    {"--shapes", NULL, NULL, "the sum of the layers too, each shape measured by itself and kept"},
     {"--fresh", NULL, NULL, "measure even when an earlier result is kept"},
     {NULL, NULL, NULL, NULL},
 };

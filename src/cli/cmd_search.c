@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "cli/fit_options.h"
+#include "cli/search_measure.h"
 #include "cli/search_saved.h"
 #include "search/settings.h"
 #include "session/model.h"
@@ -96,6 +98,23 @@ static void json_values(struct json *j, const struct search_point *p)
         json_knum(j, search_goal_name((enum search_goal)g), p->value[g]);
 }
 
+/* What `autogo report` works out the shares of all other networks from, hence exact. */
+static void json_base(struct json *j, const struct search_result *r)
+{
+    const struct search_point *p = &r->base;
+    json_key(j, "base");
+    json_object(j);
+    json_key(j, "acc_sigma_absolute");
+    json_exact(j, p->value[GOAL_ACC]);
+    json_kbool(j, "in_distribution", p->in_distribution);
+    json_kbool(j, "within_limits", r->base_keeps);
+    for (int g = GOAL_FLOPS; g < SEARCH_GOALS; g++) {
+        json_key(j, search_goal_name((enum search_goal)g));
+        json_exact(j, p->value[g]);
+    }
+    json_object_end(j);
+}
+
 static void json_point(const struct searching *s, struct json *j, int i)
 {
     const struct search_result *r = &s->r;
@@ -106,6 +125,7 @@ static void json_point(const struct searching *s, struct json *j, int i)
     json_kint(j, "edits", p->edits);
     json_knum(j, "acc_sigma", p->value[GOAL_ACC] - r->base.value[GOAL_ACC]);
     json_kbool(j, "in_distribution", p->in_distribution);
+    json_knum(j, "distance", p->distance);
     json_values(j, p);
     json_kbool(j, "executed", r->fault[i][0] == '\0');
     json_kstr(j, "fault", r->fault[i][0] ? r->fault[i] : NULL);
@@ -135,10 +155,7 @@ static void json_result(const struct searching *s, struct json *j)
     json_kint(j, "generations", n->generation);
     json_knum(j, "hypervolume", n->volume);
     json_kstr(j, "estimates_like", r->table);
-    json_key(j, "base");
-    json_object(j);
-    json_values(j, &r->base);
-    json_object_end(j);
+    json_base(j, r);
     json_key(j, "front");
     json_array(j);
     for (int i = 0; i < r->n_front; i++)
@@ -312,11 +329,13 @@ static void on_generation(void *arg, const struct search_state *n)
 
 static enum status search(struct searching *s, struct err *err)
 {
+    int top;
     TRY(search_saved_init(&s->saved, s->c, err));
     s->dir = s->saved.dir;
     TRY(settings(s, err));
     const struct model_opts how = {.input_shape = s->saved.input_shape, .seed = s->saved.seed};
     TRY(model_open(s->saved.model, &how, &s->base, err));
+    TRY(search_measure_check(s->c, s->base, &top, err));
     TRY(load(s, err));
     TRY(folder(s->dir, err));
     TRY(search_saved_write(&s->saved, err));
@@ -324,15 +343,17 @@ static enum status search(struct searching *s, struct err *err)
     s->set.o.arg = s;
     char *path = x_asprintf("%s/archive.db", s->dir);
     enum status st = search_run(&s->r, s->base, path, &s->set.o, err);
-    free(path);
     cli_progress_end(s->c);
-    TRY(st);
-    TRY(write_front(s, err));
-    if (s->c->json)
+    if (st == ST_OK)
+        st = write_front(s, err);
+    if (st == ST_OK && s->c->json)
         add_json(s);
-    else
+    else if (st == ST_OK)
         add_text(s);
-    return ST_OK;
+    if (st == ST_OK && top)
+        st = search_measure(s->c, s->dir, path, s->base, &s->r, s->saved.seed, err);
+    free(path);
+    return st;
 }
 
 static enum status run_search(struct cli *c, struct err *err)
@@ -359,6 +380,12 @@ static const struct cli_option options[] = {
 #undef SETTING
     {"--progress", NULL, NULL,
      "a line on stderr for each generation, once a second at most; JSON with --json"},
+    {"--measure-top", NULL, "N",
+     "train the network and the N of the front with the best estimates, kept apart in "
+     "measured.json"},
+    {"--measure-seeds", NULL, "S", "trainings of each (3)"},
+    {"--task", NULL, "T", "what they are trained for, see autogo fit (classify)"},
+    FIT_OPTIONS("1", "10000", "the task's", "the task's", "2000", "0.1"),
     {"--segments", NULL, "DB", "segment database (the shipped one)"},
     {"--predictor", NULL, "FILE", "as autogo train writes it (the shipped one)"},
     {"--preset", NULL, "P", "the accelerator of cycles and energy (os32): see autogo npu"},

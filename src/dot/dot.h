@@ -21,6 +21,8 @@ void dot_diff_text(const struct graph *a, const struct graph *b, const struct gr
                    const struct dot_opts *opts, struct str *out);
 /* format: "svg", "png", "pdf", "dot". Atomic. */
 enum status dot_render(const char *dot, const char *format, const char *path, struct err *err);
+/* The same as an SVG element, without the prolog of a file, added to `out`. */
+enum status dot_render_svg(const char *dot, struct str *out, struct err *err);
 
 /* A layout in terminal cells: every node is a box of w x h cells (h is 1, w odd) with its top left
  * corner at x, y; every edge is a polyline of horizontal and vertical runs from the centre of its

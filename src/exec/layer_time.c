@@ -44,7 +44,8 @@ static bool joins(const struct node *n, bool *summed)
     return o->arity == ARITY_ONE && o->cost == COST_ELEM && o->shape != SHAPE_RESIZE;
 }
 
-/* What plan_fuse.c would put together with node `id`, the last one of a layer begun; -1: nothing. */
+/* What plan_fuse.c would put together with node `id`, the last one of a layer begun; -1: nothing.
+ */
 static int32_t follower(const struct graph *g, int32_t id, bool *summed)
 {
     int n;
@@ -63,8 +64,8 @@ static bool takes_no_time(const struct node *n)
 
 /* ---- times ---- */
 
-static enum status measure(struct layer_clock *c, const struct graph *layer, double *ms,
-                           bool *kept, struct err *err)
+static enum status measure(struct layer_clock *c, const struct graph *layer, double *ms, bool *kept,
+                           struct err *err)
 {
     struct timing t;
     TRY(timing_measure(&t, layer, &c->opts, err));

@@ -66,7 +66,8 @@ static bool read_numbers(struct timing *t, const char *text)
     if (sscanf(text, "median %lf p10 %lf p90 %lf runs %d pinned %d", &was.median_ms, &was.p10_ms,
                &was.p90_ms, &was.runs, &pinned) != 5)
         return false;
-    if (!(was.p10_ms >= 0 && was.median_ms > 0 && was.p10_ms <= was.median_ms && was.median_ms <= was.p90_ms) ||
+    if (!(was.p10_ms >= 0 && was.median_ms > 0 && was.p10_ms <= was.median_ms &&
+          was.median_ms <= was.p90_ms) ||
         !isfinite(was.p90_ms) || was.runs < t->runs)
         return false;
     *t = was;

@@ -139,8 +139,8 @@ void pred_networks(const struct pred_model *m, const struct pred_net *const *net
     int shares = threads < 1 ? 1 : threads > PARALLEL_MOST ? PARALLEL_MOST : threads;
     for (int k = 0; k < shares; k++) {
         int first = (int)((int64_t)n * k / shares), end = (int)((int64_t)n * (k + 1) / shares);
-        share[k] = (struct share){
-            m, nets + first, end - first, table, {m->variant, cuts}, out + first};
+        share[k] =
+            (struct share){m, nets + first, end - first, table, {m->variant, cuts}, out + first};
     }
     parallel_for(shares, shares, estimate_share, share);
 }

@@ -25,8 +25,8 @@ struct pred_model {
 };
 struct pred_model *pred_model_new(enum pred_variant v, bool one_way, int members, int tables);
 
-/* The cuts of a network that its estimate is the mean of, `most` at most; for PSC the first is none:
- * all is S. */
+/* The cuts of a network that its estimate is the mean of, `most` at most; for PSC the first is
+ * none: all is S. */
 struct pred_cuts {
     enum pred_variant variant;
     int most;

@@ -23,18 +23,23 @@ static const char schema[] =
     " segment1 INTEGER NOT NULL, record1 INTEGER NOT NULL,"
     " segment2 INTEGER NOT NULL, record2 INTEGER NOT NULL,"
     " source INTEGER NOT NULL, hash INTEGER NOT NULL, known INTEGER NOT NULL,"
-    " acc REAL, flops REAL, params REAL, memory REAL, cycles REAL, energy REAL, latency REAL,"
-    " fate INTEGER NOT NULL, reason TEXT);";
+    " acc REAL, flops REAL, params REAL, memory REAL, cycles REAL, energy REAL, latency REAL, "
+    " distance REAL NOT NULL, fate INTEGER NOT NULL, reason TEXT);"
+    "CREATE TABLE measured(hash INTEGER, recipe TEXT, seed INTEGER, value REAL, PRIMARY KEY(hash, "
+    "recipe, seed)) WITHOUT ROWID;";
 #define COLUMNS                                                                                  \
     "id, parent, generation, mate, edits, steps, segment1, record1, segment2, record2, source, " \
-    "hash, known, acc, flops, params, memory, cycles, energy, latency"
-enum { FIRST_VALUE = 13 };
+    "hash, known, acc, flops, params, memory, cycles, energy, latency, distance"
+enum { FIRST_VALUE = 13, DISTANCE = FIRST_VALUE + SEARCH_GOALS, FATE = DISTANCE + 1 };
 
 static enum status failed(const struct archive *a, struct err *err)
 {
     int code = sqlite3_errcode(a->sql) & 0xff;
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
-        return err_set(err, ST_USAGE, "%s: another search is using it", a->path);
+        return err_set(err, ST_USAGE, "%s: a running search is using it", a->path);
+    if (code == SQLITE_READONLY) /* it has to be rolled back, which only a search does */
+        return err_set(err, ST_USAGE, "%s: its search was killed while it wrote: go on with it",
+                       a->path);
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
         return err_set(err, ST_MODEL, "%s: no archive of a search, or damaged", a->path);
     return err_set(err, ST_IO, "%s: %s", a->path, sqlite3_errmsg(a->sql));
@@ -85,25 +90,32 @@ static enum status same_search(struct archive *a, const char *what, struct err *
                           a->path);
 }
 
-/* The lock is taken at once and kept until the end. */
-static enum status start(struct archive *a, const char *what, struct err *err)
+static enum status check_kind(struct archive *a, struct err *err)
 {
-    int64_t application, version, tables;
-    TRY(say(a, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=FULL; BEGIN EXCLUSIVE", err));
-    TRY(read_number(a, "SELECT count(*) FROM sqlite_master", &tables, err));
-    if (tables == 0)
-        TRY(make(a, what, err));
+    int64_t application, version;
     TRY(read_number(a, "PRAGMA application_id", &application, err));
     TRY(read_number(a, "PRAGMA user_version", &version, err));
     if (application != ARCHIVE_APPLICATION)
         return err_set(err, ST_MODEL, "%s: no archive of a search", a->path);
     if (version != ARCHIVE_VERSION)
         return err_set(err, ST_MODEL, "%s: an archive of another version", a->path);
+    return ST_OK;
+}
+
+/* The lock is taken at once and kept until the end. */
+static enum status start(struct archive *a, const char *what, struct err *err)
+{
+    int64_t tables;
+    TRY(say(a, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=FULL; BEGIN EXCLUSIVE", err));
+    TRY(read_number(a, "SELECT count(*) FROM sqlite_master", &tables, err));
+    if (tables == 0)
+        TRY(make(a, what, err));
+    TRY(check_kind(a, err));
     TRY(same_search(a, what, err));
     TRY(say(a, "COMMIT", err));
     if (sqlite3_prepare_v2(a->sql,
                            "INSERT INTO child(" COLUMNS ", fate, reason) "
-                           "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                           "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                            -1, &a->add, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS " FROM child WHERE id = ?", -1, &a->get,
                            NULL) != SQLITE_OK)
@@ -124,6 +136,29 @@ enum status archive_open(struct archive **out, const char *path, const char *wha
     else
         archive_close(a);
     return st;
+}
+
+static enum status open_made(struct archive **out, const char *path, int flags, struct err *err)
+{
+    struct archive *a = x_calloc(1, sizeof *a);
+    a->path = x_strdup(path);
+    enum status st = sqlite3_open_v2(path, &a->sql, flags, NULL) == SQLITE_OK ? check_kind(a, err)
+                                                                              : failed(a, err);
+    if (st == ST_OK)
+        *out = a;
+    else
+        archive_close(a);
+    return st;
+}
+
+enum status archive_look(struct archive **out, const char *path, struct err *err)
+{
+    return open_made(out, path, SQLITE_OPEN_READONLY, err);
+}
+
+enum status archive_again(struct archive **out, const char *path, struct err *err)
+{
+    return open_made(out, path, SQLITE_OPEN_READWRITE, err);
 }
 
 void archive_close(struct archive *a)
@@ -168,12 +203,18 @@ enum status archive_add(struct archive *a, const struct search_point *p, enum se
         sqlite3_bind_int64(s, 1 + i, number[i]);
     for (int g = 0; g < SEARCH_GOALS; g++) /* SQLite stores NaN as NULL */
         sqlite3_bind_double(s, 1 + FIRST_VALUE + g, p->value[g]);
-    sqlite3_bind_int(s, 1 + FIRST_VALUE + SEARCH_GOALS, (int)fate);
-    sqlite3_bind_text(s, 2 + FIRST_VALUE + SEARCH_GOALS, reason, -1, SQLITE_STATIC);
+    sqlite3_bind_double(s, 1 + DISTANCE, p->distance);
+    sqlite3_bind_int(s, 1 + FATE, (int)fate);
+    sqlite3_bind_text(s, 2 + FATE, reason, -1, SQLITE_STATIC);
     bool ok = sqlite3_step(s) == SQLITE_DONE;
     enum status st = ok ? ST_OK : failed(a, err);
     sqlite3_reset(s);
     return st;
+}
+
+static struct search_step read_step(sqlite3_stmt *s, int at)
+{
+    return (struct search_step){sqlite3_column_int(s, at), sqlite3_column_int64(s, at + 1)};
 }
 
 static void read_point(sqlite3_stmt *s, struct search_point *p)
@@ -185,11 +226,11 @@ static void read_point(sqlite3_stmt *s, struct search_point *p)
         .mate = sqlite3_column_int64(s, 3),
         .edits = sqlite3_column_int(s, 4),
         .n_step = sqlite3_column_int(s, 5),
-        .step = {{sqlite3_column_int(s, 6), sqlite3_column_int64(s, 7)},
-                 {sqlite3_column_int(s, 8), sqlite3_column_int64(s, 9)}},
+        .step = {read_step(s, 6), read_step(s, 8)},
         .source = (uint64_t)sqlite3_column_int64(s, 10),
         .hash = (uint64_t)sqlite3_column_int64(s, 11),
         .in_distribution = sqlite3_column_int(s, 12) != 0,
+        .distance = sqlite3_column_double(s, DISTANCE),
     };
     if (p->n_step < 0 || p->n_step > SEARCH_STEPS) /* a damaged archive: the hash will not fit */
         p->n_step = 0;
@@ -199,22 +240,20 @@ static void read_point(sqlite3_stmt *s, struct search_point *p)
                           : sqlite3_column_double(s, FIRST_VALUE + g);
 }
 
-enum status archive_each(struct archive *a,
-                         enum status (*take)(void *arg, const struct search_point *p,
-                                             enum search_fate fate, struct err *err),
-                         void *arg, struct err *err)
+enum status archive_each(struct archive *a, archive_take *take, void *arg, struct err *err)
 {
     sqlite3_stmt *s;
     struct search_point p;
     int step = SQLITE_DONE;
-    if (sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS ", fate FROM child ORDER BY id", -1, &s,
-                           NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS ", fate, reason FROM child ORDER BY id", -1,
+                           &s, NULL) != SQLITE_OK)
         return failed(a, err);
     enum status st = ST_OK;
     while (st == ST_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
         read_point(s, &p);
-        st =
-            take(arg, &p, (enum search_fate)sqlite3_column_int(s, FIRST_VALUE + SEARCH_GOALS), err);
+        const unsigned char *reason = sqlite3_column_text(s, FATE + 1);
+        st = take(arg, &p, (enum search_fate)sqlite3_column_int(s, FATE),
+                  reason ? (const char *)reason : "", err);
     }
     if (st == ST_OK && step != SQLITE_DONE)
         st = failed(a, err);
@@ -233,5 +272,45 @@ enum status archive_get(struct archive *a, int64_t id, struct search_point *out,
                                                      a->path, (long long)id)
                                            : failed(a, err);
     sqlite3_reset(a->get);
+    return st;
+}
+
+/* ---- what was measured ---- */
+
+static enum status with_key(struct archive *a, const char *sql, uint64_t hash, const char *recipe,
+                            uint64_t seed, sqlite3_stmt **out, struct err *err)
+{
+    if (sqlite3_prepare_v2(a->sql, sql, -1, out, NULL) != SQLITE_OK)
+        return failed(a, err);
+    sqlite3_bind_int64(*out, 1, (int64_t)hash);
+    sqlite3_bind_text(*out, 2, recipe, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(*out, 3, (int64_t)seed);
+    return ST_OK;
+}
+
+enum status archive_measured(struct archive *a, uint64_t hash, const char *recipe, uint64_t seed,
+                             double *out, bool *known, struct err *err)
+{
+    sqlite3_stmt *s;
+    TRY(with_key(a, "SELECT value FROM measured WHERE hash = ? AND recipe = ? AND seed = ?", hash,
+                 recipe, seed, &s, err));
+    int step = sqlite3_step(s);
+    *known = step == SQLITE_ROW;
+    if (*known)
+        *out = sqlite3_column_type(s, 0) == SQLITE_NULL ? NAN : sqlite3_column_double(s, 0);
+    enum status st = *known || step == SQLITE_DONE ? ST_OK : failed(a, err);
+    sqlite3_finalize(s);
+    return st;
+}
+
+enum status archive_measure(struct archive *a, uint64_t hash, const char *recipe, uint64_t seed,
+                            double value, struct err *err)
+{
+    sqlite3_stmt *s;
+    TRY(with_key(a, "INSERT OR REPLACE INTO measured VALUES(?, ?, ?, ?)", hash, recipe, seed, &s,
+                 err));
+    sqlite3_bind_double(s, 4, value); /* SQLite stores NaN as NULL */
+    enum status st = sqlite3_step(s) == SQLITE_DONE ? ST_OK : failed(a, err);
+    sqlite3_finalize(s);
     return st;
 }

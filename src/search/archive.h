@@ -12,16 +12,25 @@ struct archive; /* opaque */
 /* Opens or makes it. `what` names the search (network, options): ST_USAGE when the archive at
  * `path` is of another one, or another process holds it; ST_MODEL: no archive, or damaged. */
 enum status archive_open(struct archive **out, const char *path, const char *what, struct err *err);
+/* One that is there, to read only: nothing may be added. Errors as above. */
+enum status archive_look(struct archive **out, const char *path, struct err *err);
 void archive_close(struct archive *a); /* NULL is fine */
 enum status archive_begin(struct archive *a, struct err *err);
 enum status archive_add(struct archive *a, const struct search_point *p, enum search_fate fate,
                         const char *reason, struct err *err);
 enum status archive_commit(struct archive *a, struct err *err);
-/* All children in order. */
-enum status archive_each(struct archive *a,
-                         enum status (*take)(void *arg, const struct search_point *p,
-                                             enum search_fate fate, struct err *err),
-                         void *arg, struct err *err);
+/* All children in order; `reason` is why one was refused, "": it was not. */
+typedef enum status archive_take(void *arg, const struct search_point *p, enum search_fate fate,
+                                 const char *reason, struct err *err);
+enum status archive_each(struct archive *a, archive_take *take, void *arg, struct err *err);
 enum status archive_get(struct archive *a, int64_t id, struct search_point *out, struct err *err);
+
+/* Opens one that is there for what was measured: values of networks (by hash) that a recipe trained
+ * with a seed; NaN: the training blew up. Written at once. */
+enum status archive_again(struct archive **out, const char *path, struct err *err);
+enum status archive_measured(struct archive *a, uint64_t hash, const char *recipe, uint64_t seed,
+                             double *out, bool *known, struct err *err);
+enum status archive_measure(struct archive *a, uint64_t hash, const char *recipe, uint64_t seed,
+                            double value, struct err *err);
 
 #endif

@@ -10,6 +10,7 @@
 #define CROSSOVER .2 /* share of children that take over a mate's edit, if it fits */
 #define SECOND .2    /* share with a second edit */
 enum {
+    RECORDS = 400,   /* most promising ones of the database, of which one is drawn */
     TOURNAMENT = 3,  /* records drawn, of which the one with most credit is taken */
     LOOK_FURTHER = 8 /* draws for something allowed, for a segment that can be replaced */
 };
@@ -88,15 +89,13 @@ static bool is_allowed(const struct graph *fragment, const bool *forbidden)
     return true;
 }
 
-/* *record 0: none drawn is allowed. */
-static enum status choose_record(const struct search *s, const struct place *p, struct hand *h,
-                                 struct rng *r, int64_t *record, struct err *err)
+static enum status draw_record(const struct search *s, const int64_t *ids, int n, struct hand *h,
+                               struct rng *r, int64_t *record, struct err *err)
 {
     const struct graph *fragment;
     double best = -1;
-    *record = 0;
-    for (int i = 0, drawn = 0; i < LOOK_FURTHER && drawn < TOURNAMENT; i++) {
-        int64_t id = p->record[rng_below(r, (uint64_t)p->n_record)];
+    for (int i = 0, drawn = 0; n && i < LOOK_FURTHER && drawn < TOURNAMENT; i++) {
+        int64_t id = ids[rng_below(r, (uint64_t)n)];
         double credit = credit_of(&s->records, (uint64_t)id);
         if (s->o->forbidden) {
             TRY(hand_fragment(h, id, &fragment, err));
@@ -110,6 +109,20 @@ static enum status choose_record(const struct search *s, const struct place *p, 
         }
     }
     return ST_OK;
+}
+
+/* *record 0: the database has nothing for the place, or none that was drawn is allowed. */
+static enum status choose_record(const struct search *s, const struct graph *g,
+                                 const struct place *p, struct hand *h, struct rng *r,
+                                 int64_t *record, struct err *err)
+{
+    int64_t *ids;
+    int n;
+    *record = 0;
+    TRY(segdb_query(h->db, g, &p->region, RECORDS, &ids, &n, err));
+    enum status st = draw_record(s, ids, n, h, r, record, err);
+    free(ids);
+    return st;
 }
 
 /* ---- making ---- */
@@ -138,9 +151,10 @@ static enum status first_step(const struct search *s, struct child *c, struct ha
         p->step[0].record = c->mate->point.step[0].record;
     } else {
         at = choose_place(s, m, r);
-        TRY(choose_record(s, at, h, r, &p->step[0].record, err));
+        TRY(choose_record(s, m->graph, at, h, r, &p->step[0].record, err));
         if (!p->step[0].record) {
-            snprintf(c->reason, sizeof c->reason, "only operators that are not allowed");
+            snprintf(c->reason, sizeof c->reason,
+                     "the database has nothing for it that is allowed");
             return ST_OK;
         }
     }
@@ -152,16 +166,15 @@ static enum status first_step(const struct search *s, struct child *c, struct ha
 }
 
 /* A place of the network between the steps; *ok: found one, it is the caller's. */
-static enum status draw_place(const struct search *s, const struct graph *g, struct hand *h,
-                              struct rng *r, struct place *out, bool *ok, struct err *err)
+static enum status draw_place(const struct search *s, const struct graph *g, struct rng *r,
+                              struct place *out, bool *ok, struct err *err)
 {
     struct bpe_segmentation cut;
     TRY(bpe_segment_graph(s->o->vocab, g, &cut, err));
     enum status st = ST_OK;
     *ok = false;
     for (int i = 0; i < LOOK_FURTHER && !*ok && st == ST_OK; i++)
-        st =
-            place_init(out, g, &cut, (int)rng_below(r, (uint64_t)cut.n_segments), h, s->o, ok, err);
+        st = place_init(out, g, &cut, (int)rng_below(r, (uint64_t)cut.n_segments), s->o, ok, err);
     bpe_segmentation_done(&cut);
     return st;
 }
@@ -173,16 +186,16 @@ static enum status second_step(const struct search *s, struct child *c, struct h
     struct search_step *e = &c->point.step[1];
     struct place at;
     bool ok;
-    TRY(draw_place(s, c->graph, h, r, &at, &ok, err));
+    TRY(draw_place(s, c->graph, r, &at, &ok, err));
     if (!ok)
         return ST_OK;
     struct graph *g = NULL;
     char reason[200];
     e->segment = at.segment;
-    enum status st = choose_record(s, &at, h, r, &e->record, err);
+    enum status st = choose_record(s, c->graph, &at, h, r, &e->record, err);
     if (st == ST_OK && e->record)
         st = replace(c->graph, graph_hash(c->graph), &at.region, e, h, s->o, &g, reason, err);
-    place_done(&at);
+    region_done(&at.region);
     if (g) {
         graph_unref(c->graph);
         c->graph = g;

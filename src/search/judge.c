@@ -16,6 +16,7 @@ static enum status estimate(struct search_point *p, const struct graph *g,
     pred_networks(o->pred, nets, 1, *table, 1, PRED_QUICK, &e);
     p->value[GOAL_ACC] = e.sigma;
     p->in_distribution = e.in_distribution;
+    p->distance = e.distance;
     *table = e.table;
     pred_net_free(net);
     bpe_segmentation_done(&s);

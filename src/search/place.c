@@ -1,24 +1,17 @@
-/* Where networks can be changed, and what the database has for each place. */
+/* Where networks can be changed. */
 #include "search/search_priv.h"
 
 #include "cost/cost.h"
 #include "mutate/mutate.h"
 
-enum { RECORDS = 48 };     /* of the database for each place */
 enum { FRAGMENTS = 8192 }; /* a hand keeps before it begins anew */
-
-void place_done(struct place *p)
-{
-    region_done(&p->region);
-    free(p->record);
-}
 
 void member_free(struct member *m)
 {
     if (!m)
         return;
     for (size_t i = 0; i < m->place.n; i++)
-        place_done(&m->place.at[i]);
+        region_done(&m->place.at[i].region);
     vec_done(&m->place);
     graph_unref(m->graph);
     free(m);
@@ -81,32 +74,21 @@ static bool is_frozen(const struct region *r, const struct search_opts *o)
     return false;
 }
 
-static enum status fill(struct place *p, const struct graph *g, struct hand *h, struct err *err)
-{
-    struct graph *piece;
-    TRY(segdb_query(h->db, g, &p->region, RECORDS, &p->record, &p->n_record, err));
-    if (p->n_record == 0)
-        return ST_OK;
-    TRY(region_extract(g, &p->region, &piece, err));
-    p->hash = graph_hash(piece);
-    graph_unref(piece);
-    return ST_OK;
-}
-
 enum status place_init(struct place *out, const struct graph *g, const struct bpe_segmentation *s,
-                       int k, struct hand *h, const struct search_opts *o, bool *ok,
-                       struct err *err)
+                       int k, const struct search_opts *o, bool *ok, struct err *err)
 {
     struct place p = {.segment = k};
-    enum status st = ST_OK;
+    struct graph *piece;
     TRY(place_region(g, s, k, &p.region, err));
-    if (!is_frozen(&p.region, o) && mutate_region_ok(g, &p.region, NULL, 0))
-        st = fill(&p, g, h, err);
-    *ok = st == ST_OK && p.n_record > 0;
-    if (*ok)
+    *ok = !is_frozen(&p.region, o) && mutate_region_ok(g, &p.region, NULL, 0);
+    enum status st = *ok ? region_extract(g, &p.region, &piece, err) : ST_OK;
+    if (*ok && st == ST_OK) {
+        p.hash = graph_hash(piece);
+        graph_unref(piece);
         *out = p;
-    else
-        place_done(&p);
+    } else {
+        region_done(&p.region);
+    }
     return st;
 }
 
@@ -135,8 +117,7 @@ static void weigh(struct member *m, const struct search_opts *o)
     free(cycles);
 }
 
-enum status member_prepare(struct member *m, struct hand *h, const struct search_opts *o,
-                           struct err *err)
+enum status member_prepare(struct member *m, const struct search_opts *o, struct err *err)
 {
     struct bpe_segmentation s;
     TRY(bpe_segment_graph(o->vocab, m->graph, &s, err));
@@ -144,8 +125,8 @@ enum status member_prepare(struct member *m, struct hand *h, const struct search
     for (int k = 0; k < s.n_segments && st == ST_OK; k++) {
         struct place p;
         bool ok;
-        st = place_init(&p, m->graph, &s, k, h, o, &ok, err);
-        if (ok)
+        st = place_init(&p, m->graph, &s, k, o, &ok, err);
+        if (ok && st == ST_OK)
             vec_push(&m->place, p);
     }
     bpe_segmentation_done(&s);

@@ -81,7 +81,8 @@ static enum status prepare_one(struct search *s, struct hand *h, void *items, in
                                struct err *err)
 {
     struct member *m = ((struct member **)items)[i];
-    return m->prepared ? ST_OK : member_prepare(m, h, s->o, err);
+    (void)h;
+    return m->prepared ? ST_OK : member_prepare(m, s->o, err);
 }
 
 /* What was seen before this generation is known to all threads; children of one generation that
@@ -96,9 +97,12 @@ static enum status make_one(struct search *s, struct hand *h, void *items, int i
     if (c->fate != FATE_ACCEPTED)
         return ST_OK;
     TRY(judge(&c->point, c->graph, s->o, &table, err));
-    if (s->o->accuracy && !c->point.in_distribution) {
+    const char *why = s->o->accuracy && !c->point.in_distribution ? "its accuracy is not known"
+                      : c->point.distance > s->trust ? "the predictor knows no network like it"
+                                                     : NULL;
+    if (why) {
         c->fate = FATE_REFUSED;
-        snprintf(c->reason, sizeof c->reason, "its accuracy is not known");
+        snprintf(c->reason, sizeof c->reason, "%s", why);
     }
     return ST_OK;
 }
@@ -216,9 +220,10 @@ static enum status generation(struct search *s, struct err *err)
 /* ---- going on ---- */
 
 static enum status replay(void *arg, const struct search_point *p, enum search_fate fate,
-                          struct err *err)
+                          const char *reason, struct err *err)
 {
     struct search *s = arg;
+    (void)reason;
     (void)err;
     if (p->generation > s->generation + 1) { /* the one before is whole */
         s->generation++;
@@ -272,6 +277,7 @@ static enum status check_numbers(struct search *s, struct err *err)
             return err_set(err, ST_USAGE, "%s is not known: there is no %s", search_goal_name(g),
                            what_lacks(g));
     }
+    s->trust = o->trust * (s->base.distance > 1 ? s->base.distance : 1);
     return ST_OK;
 }
 
@@ -280,9 +286,11 @@ static char *describe(const struct search *s)
 {
     const struct search_opts *o = s->o;
     struct str t = {0};
-    str_addf(&t, "network %016llx, seed %llu, population %d, scheme %d, sources %d, loss %g, goals",
+    str_addf(&t,
+             "network %016llx, seed %llu, population %d, scheme %d, sources %d, loss %g, trust %g, "
+             "goals",
              (unsigned long long)s->base.hash, (unsigned long long)o->seed, s->population,
-             (int)o->scheme, (int)o->source, o->max_loss);
+             (int)o->scheme, (int)o->source, o->max_loss, o->trust);
     for (int k = 0; k < o->n_goal; k++)
         str_addf(&t, " %s", search_goal_name(o->goal[k]));
     str_add(&t, ", limits");
@@ -425,6 +433,7 @@ static struct search_point *front_in_order(const struct search *s)
 static enum status report(struct search *s, struct search_result *r, struct err *err)
 {
     r->base = s->base;
+    r->base_keeps = select_excess(s, &s->base) == 0;
     r->front = front_in_order(s);
     r->graph = x_calloc(s->front.n + 1, sizeof *r->graph);
     r->fault = x_calloc(s->front.n + 1, sizeof *r->fault);

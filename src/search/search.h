@@ -66,6 +66,7 @@ struct search_point {
      * one thread, layer_time.h); NaN: not known. */
     double value[SEARCH_GOALS];
     bool in_distribution; /* of the estimate */
+    double distance;      /* from what the predictor knows, 1 at the edge; 0: not asked */
 };
 
 /* No more than `value`, or than `value` times what the network begun with has; none unless set. */
@@ -97,7 +98,11 @@ struct search_opts {
     double seconds;      /* 0: no limit; ends behind a generation */
     struct search_limit limit[SEARCH_GOALS]; /* that of GOAL_ACC is not used */
     double max_loss;                         /* of estimated accuracy, in sigma; INFINITY: none */
-    const int32_t *frozen;                   /* nodes of the network that stay as they are */
+    /* A child is refused that is farther from what the predictor knows than so many times the
+     * network begun with, or the edge: its estimate would be a guess. INFINITY: any estimate will
+     * do. */
+    double trust;
+    const int32_t *frozen; /* nodes of the network that stay as they are */
     int n_frozen;
     const bool *forbidden; /* by enum op: not to be put in; NULL: none */
     bool points_only;      /* the result has no networks, and none is executed */
@@ -127,6 +132,7 @@ enum status search_line_of(const struct search_state *now, const struct search_p
 
 struct search_result {
     struct search_point base;
+    bool base_keeps;            /* the network begun with is within the limits */
     struct search_point *front; /* by the first goal, then by id */
     struct graph **graph;       /* of each point of the front; NULL with points_only */
     struct search_line *line;   /* and how it came to be */

@@ -33,12 +33,9 @@ void credit_done(struct credit *c);
 struct place {
     int segment; /* of the segmentation */
     struct region region;
-    uint64_t hash;   /* of what is there, as a graph */
-    int64_t *record; /* most promising first (segdb_query) */
-    int n_record;
+    uint64_t hash;        /* of what is there, as a graph */
     double flops, cycles; /* share of the network's; cycles 0 without an accelerator */
 };
-void place_done(struct place *p);
 
 /* A network of the population with what its children need; immutable once prepared. */
 struct member {
@@ -61,16 +58,14 @@ void hand_close(struct hand *h);
 enum status hand_fragment(struct hand *h, int64_t record, const struct graph **out,
                           struct err *err);
 
-/* Cuts the member's network and asks the database about each segment. */
-enum status member_prepare(struct member *m, struct hand *h, const struct search_opts *o,
-                           struct err *err);
+/* Cuts the member's network. */
+enum status member_prepare(struct member *m, const struct search_opts *o, struct err *err);
 /* Segment k of a segmented network as a region; the caller's. */
 enum status place_region(const struct graph *g, const struct bpe_segmentation *s, int k,
                          struct region *r, struct err *err);
-/* Segment k as a place; *ok: something can be put there, `out` is the caller's. */
+/* Segment k as a place; *ok: it may be replaced, out->region is the caller's. */
 enum status place_init(struct place *out, const struct graph *g, const struct bpe_segmentation *s,
-                       int k, struct hand *h, const struct search_opts *o, bool *ok,
-                       struct err *err);
+                       int k, const struct search_opts *o, bool *ok, struct err *err);
 
 struct points {
     struct search_point *at;
@@ -82,6 +77,7 @@ struct search {
     const struct search_opts *o;
     int population, table;
     double most[SEARCH_GOALS]; /* limits; INFINITY: none */
+    double trust;              /* most distance */
     struct archive *archive;
     struct search_point base;
     struct graph *base_graph;

@@ -6,6 +6,10 @@
 #include <math.h>
 #include <string.h>
 
+/* Estimates grow without bounds away from what the predictor learnt from, so a search that may go
+ * there finds what is wrong with the predictor. */
+#define TRUST 1.25
+
 const struct search_setting_info search_setting_info[SEARCH_SETTINGS] = {
 #define SETTING(id, name, value, help) {name, value, help},
 #include "search/settings.def"
@@ -25,6 +29,7 @@ void search_settings_init(struct search_settings *s)
     *s = (struct search_settings){.o = {.goal = {GOAL_ACC, GOAL_FLOPS},
                                         .n_goal = 2,
                                         .evaluations = 1000,
+                                        .trust = TRUST,
                                         .max_loss = INFINITY}};
 }
 
@@ -173,6 +178,8 @@ static enum status set_value(struct search_settings *s, enum search_setting k, c
         return set_limit(&o->limit[GOAL_LATENCY], name, value, err);
     case SET_MAX_LOSS:
         return set_number(&o->max_loss, name, value, err);
+    case SET_TRUST:
+        return set_number(&o->trust, name, value, err);
     case SET_OPS:
     case SET_NO_OPS:
         return mark_ops(marked, value, name, err);

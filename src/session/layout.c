@@ -74,6 +74,15 @@ enum status session_export_later(struct session *s, const char *path, struct err
     return ST_OK;
 }
 
+static void diff_text(const struct graph *a, const struct graph *b, bool same_ids, struct str *out)
+{
+    struct graph_diff d;
+    graph_diff_init(&d, a, b, same_ids);
+    struct dot_opts opts = {.title = graph_name(b)};
+    dot_diff_text(a, b, &d, &opts, out);
+    graph_diff_done(&d);
+}
+
 enum status session_export_diff(const struct graph *a, const struct graph *b, bool same_ids,
                                 const char *path, struct err *err)
 {
@@ -86,15 +95,21 @@ enum status session_export_diff(const struct graph *a, const struct graph *b, bo
         err_set(err, ST_USAGE, "the suffix must be one of .dot .svg .png .pdf");
         return err_in_file(err, path), ST_USAGE;
     }
-    struct graph_diff d;
     struct str text = {0};
-    graph_diff_init(&d, a, b, same_ids);
-    struct dot_opts opts = {.title = graph_name(b)};
-    dot_diff_text(a, b, &d, &opts, &text);
+    diff_text(a, b, same_ids, &text);
     enum status st = dot_render(str_text(&text), dot + 1, path, err);
     if (st != ST_OK)
         err_in_file(err, path);
     str_done(&text);
-    graph_diff_done(&d);
+    return st;
+}
+
+enum status session_draw_diff(const struct graph *a, const struct graph *b, bool same_ids,
+                              struct str *out, struct err *err)
+{
+    struct str text = {0};
+    diff_text(a, b, same_ids, &text);
+    enum status st = dot_render_svg(str_text(&text), out, err);
+    str_done(&text);
     return st;
 }

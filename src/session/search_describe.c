@@ -26,7 +26,7 @@ static void add_numbers(const struct session_search *f, struct str *out)
 {
     const struct search_state *n = &f->now;
     str_addf(out,
-             "%lld tried: %lld new, %lld seen before, %lld without repair, %lld beyond the limits; "
+             "%lld tried: %lld new, %lld seen before, %lld refused, %lld beyond the limits; "
              "%d generations\nhypervolume %.4f; %s\n",
              (long long)n->tried, (long long)n->accepted, (long long)n->duplicates,
              (long long)n->refused, (long long)n->beyond, n->generation, n->volume, f->archive);

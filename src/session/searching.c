@@ -11,8 +11,13 @@
 
 /* What holds without a setting, in words. */
 static const char *const defaults[SEARCH_SETTINGS] = {
-    [SET_OBJECTIVES] = "acc,flops", [SET_EVALUATIONS] = "1000", [SET_POPULATION] = "64",
-    [SET_SCHEME] = "nsga2",         [SET_SOURCES] = "mixed",    [SET_OPS] = "all",
+    [SET_OBJECTIVES] = "acc,flops",
+    [SET_EVALUATIONS] = "1000",
+    [SET_POPULATION] = "64",
+    [SET_SCHEME] = "nsga2",
+    [SET_SOURCES] = "mixed",
+    [SET_TRUST] = "1.25",
+    [SET_OPS] = "all",
 };
 
 const char *session_search_value(const struct session *s, enum search_setting k)

@@ -322,6 +322,9 @@ enum status session_export_later(struct session *s, const char *path, struct err
 /* Graph a compared with b as one picture (dot svg png pdf). */
 enum status session_export_diff(const struct graph *a, const struct graph *b, bool same_ids,
                                 const char *path, struct err *err);
+/* The same as an SVG element, added to `out`. */
+enum status session_draw_diff(const struct graph *a, const struct graph *b, bool same_ids,
+                              struct str *out, struct err *err);
 /* Any graph; segment_of as dot_opts.segment or NULL. */
 enum status session_write(const struct graph *g, const int *segment_of, const char *path,
                           struct err *err);

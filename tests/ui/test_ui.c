@@ -502,7 +502,7 @@ static void check_search(int cols, int rows)
     assert_true(vt_expect(v, "version 0: ended, 96 tried, "));
     assert_true(vt_expect(v, " new "));
     assert_true(vt_expect(v, " seen before "));
-    assert_true(vt_expect(v, " no repair "));
+    assert_true(vt_expect(v, " refused "));
     assert_true(vt_expect(v, "hypervolume of the front"));
     assert_true(vt_expect(v, "networks tried"));
     assert_true(vt_expect(v, "FLOPs  \u25cb base"));
