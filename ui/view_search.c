@@ -139,7 +139,7 @@ static void draw_wide(struct searching *v, struct rect r)
 
 static void draw_narrow(struct searching *v, struct rect r)
 {
-    int here = list_row(&v->list), detail = r.h >= 14 ? DETAIL : 0;
+    int here = list_row(&v->list), detail = r.h >= 34 ? 2 * DETAIL : r.h >= 14 ? DETAIL : 0;
     search_draw_settings((struct rect){r.y, r.x, 1, r.w}, ui_session(v->ui));
     r.y++;
     r.h--;
