@@ -172,6 +172,19 @@ void archive_close(struct archive *a)
     free(a);
 }
 
+enum status archive_generations(struct archive *a, int64_t *out, struct err *err)
+{
+    return read_number(a, "SELECT coalesce(max(generation), 0) FROM child", out, err);
+}
+
+enum status archive_forget(struct archive *a, int64_t generation, struct err *err)
+{
+    char *sql = x_asprintf("DELETE FROM child WHERE generation > %lld", (long long)generation);
+    enum status st = say(a, sql, err);
+    free(sql);
+    return st;
+}
+
 enum status archive_begin(struct archive *a, struct err *err)
 {
     return say(a, "BEGIN", err);

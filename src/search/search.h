@@ -17,6 +17,7 @@
 #define SEARCH_SEARCH_H
 
 #include "bpe/bpe.h"
+#include "comm/comm.h"
 #include "cost/npu.h"
 #include "pred/pred.h"
 #include "search/front.h"
@@ -52,6 +53,8 @@ struct search_step {
     int64_t record;
 };
 enum { SEARCH_STEPS = 2 };
+/* Ids of rank k are those of its archive plus k << ISLAND_BITS. */
+enum { ISLAND_BITS = 40 };
 struct search_point {
     int64_t id, parent; /* 0 is the network begun with, of parent -1 */
     int64_t mate;       /* whose edit was taken over; -1: none */
@@ -79,6 +82,7 @@ struct search; /* opaque */
 /* How a search stands. */
 struct search_state {
     int64_t tried, accepted, duplicates, refused, beyond; /* tried is the sum of the others */
+    int64_t last_id;                                      /* in this rank's archive */
     int generation;
     double volume;                           /* of the front, see search_share */
     double seconds;                          /* of this run */
@@ -108,6 +112,10 @@ struct search_opts {
     bool points_only;      /* the result has no networks, and none is executed */
     uint64_t seed;
     int threads;
+    /* NULL: this process alone. Else each rank is an island with an archive of its own: `seconds`
+     * are rank 0's and looked at every few generations, `evaluations` are those of all together,
+     * and rank 0 alone gets a result, with the fronts of all in one. */
+    struct comm *comm;
     const char *segdb[2]; /* as segdb_open; the second may be NULL */
     const struct bpe_vocab *vocab;
     const struct pred_model *pred; /* NULL: accuracy is not known */
