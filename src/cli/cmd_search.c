@@ -62,9 +62,9 @@ static enum status load(struct searching *s, struct err *err)
     o->pred = s->pred;
     o->npu = &s->npu;
     o->seed = from->seed;
-    o->threads = s->c->threads  ? s->c->threads
-                 : s->c->comm   ? 1
-                                : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    o->threads = s->c->threads ? s->c->threads
+                 : s->c->comm  ? 1
+                               : (int)sysconf(_SC_NPROCESSORS_ONLN);
     o->comm = s->c->comm;
     o->cancel = &cli_interrupted;
     return search_settings_bind(&s->set, s->base, s->vocab, err);
@@ -265,8 +265,8 @@ static double rate(const struct searching *s)
 {
     const struct search_state *n = &s->r.state;
     int population = s->set.o.population ? s->set.o.population : SEARCH_POPULATION;
-    double tried = (double)(n->tried - (int64_t)s->r.resumed_at * population *
-                                           comm_size(s->c->comm));
+    double tried =
+        (double)(n->tried - (int64_t)s->r.resumed_at * population * comm_size(s->c->comm));
     return n->seconds > 0 ? tried / n->seconds : 0;
 }
 
@@ -361,8 +361,8 @@ static enum status search(struct searching *s, struct err *err)
 {
     int top, rank = comm_rank(s->c->comm);
     TRY(prepare(s, &top, err));
-    char *path = rank ? x_asprintf("%s/archive-%d.db", s->dir, rank)
-                      : x_asprintf("%s/archive.db", s->dir);
+    char *path =
+        rank ? x_asprintf("%s/archive-%d.db", s->dir, rank) : x_asprintf("%s/archive.db", s->dir);
     s->set.o.progress = rank ? NULL : on_generation;
     s->set.o.arg = s;
     enum status st = search_run(&s->r, s->base, path, &s->set.o, err);

@@ -415,7 +415,26 @@ static struct search_state state_of(const struct search *s)
                                  .seconds = clock_s() - s->begun,
                                  .base = &s->base,
                                  .front = s->front.at,
-                                 .n_front = (int)s->front.n};
+                                 .n_front = (int)s->front.n,
+                                 .search = s};
+}
+
+static void tell(const struct search *s)
+{
+    struct search_state now = state_of(s);
+    if (s->o->progress)
+        s->o->progress(s->o->arg, &now);
+}
+
+enum status search_line_of(const struct search_state *now, const struct search_point *p,
+                           struct search_line *out, struct err *err)
+{
+    struct points line;
+    enum status st = lineage_of(now->search, p, &line, err);
+    if (st != ST_OK)
+        vec_done(&line);
+    *out = (struct search_line){line.at, line.n};
+    return st;
 }
 
 static bool is_over(const struct search *s)
@@ -428,15 +447,13 @@ static enum status evolve(struct search *s, struct err *err)
     const struct search_opts *o = s->o;
     int64_t islands = comm_size(o->comm), each = (o->evaluations + islands - 1) / islands;
     bool stop = false;
+    tell(s);
     while (!stop && tried(s) < each && (o->comm || !is_over(s))) {
         TRY(generation(s, is_over(s), &stop, err));
         if (s->generation == 1 && s->fates[FATE_REFUSED] == s->population &&
             s->member.at[0]->place.n == 0)
             return err_set(err, ST_NO, "nothing of this network can be replaced");
-        if (o->progress) {
-            struct search_state now = state_of(s);
-            o->progress(o->arg, &now);
-        }
+        tell(s);
     }
     TRY(islands_gather(s, err));
     return s->front.n || comm_rank(o->comm)
@@ -488,13 +505,14 @@ static struct search_point *front_in_order(const struct search *s)
 }
 
 /* From this archive, or what another rank sent. */
-static enum status line_of(const struct search *s, const struct search_point *p,
-                           struct points *out, struct err *err)
+static enum status line_of(const struct search *s, const struct search_point *p, struct points *out,
+                           struct err *err)
 {
     for (size_t i = 0; i < s->abroad.n; i++) { /* fronts: tens of points */
         const struct points *line = &s->abroad.at[i];
         if (line->at[line->n - 1].id == p->id) {
-            *out = (struct points){x_memdup(line->at, line->n * sizeof *line->at), line->n, line->n};
+            *out =
+                (struct points){x_memdup(line->at, line->n * sizeof *line->at), line->n, line->n};
             return ST_OK;
         }
     }
@@ -506,9 +524,10 @@ static enum status report_point(struct search *s, struct search_result *r, int i
     struct points line;
     enum status st = line_of(s, &r->front[i], &line, err);
     r->line[i] = (struct search_line){line.at, line.n};
-    if (st == ST_OK)
-        st = lineage_follow(s, &line, &r->graph[i], err);
-    return st == ST_OK ? execute(r, i, s->o, err) : st;
+    if (st != ST_OK || s->o->points_only)
+        return st;
+    TRY(lineage_follow(s, &line, &r->graph[i], err));
+    return execute(r, i, s->o, err);
 }
 
 static enum status report(struct search *s, struct search_result *r, struct err *err)
@@ -561,6 +580,7 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
     free(s.hand);
     r.state.base = &out->base;
     r.state.front = r.front;
+    r.state.search = NULL;
     if (st == ST_OK)
         *out = r;
     else

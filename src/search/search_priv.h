@@ -93,10 +93,10 @@ struct search {
     struct graph *base_graph;
     VEC(struct member *) member; /* graphs are there between generations of this run only */
     struct points front;
-    struct u64map seen; /* hashes of all networks -> id */
-    struct u64map way;  /* of those on the way to a guest */
+    struct u64map seen;        /* hashes of all networks -> id */
+    struct u64map way;         /* of those on the way to a guest */
     VEC(struct points) abroad; /* at the end: lines of the points of other ranks' fronts */
-    uint64_t stream; /* seed of this rank's choices */
+    uint64_t stream;           /* seed of this rank's choices */
     struct credit records, sources;
     int generation;
     int64_t next_id, fates[FATES];

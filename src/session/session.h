@@ -281,6 +281,8 @@ enum {
     SESSION_CHANGED_NOTICE = 8,
     SESSION_CHANGED_FIT = 16, /* fitting.h */
     SESSION_CHANGED_TIMES = 32,
+    SESSION_CHANGED_SEARCH = 64,   /* searching.h */
+    SESSION_CHANGED_VERSION = 128, /* the current one is another */
 };
 /* Readable when results wait. Valid for the life of the session. */
 int session_fd(const struct session *s);
