@@ -325,6 +325,13 @@ static void on_generation(void *arg, const struct search_state *n)
 
 /* ---- the command ---- */
 
+/* Not before: the settings there may be of a search that runs, or of another one. */
+static enum status on_begun(void *arg, struct err *err)
+{
+    const struct searching *s = arg;
+    return search_saved_write(&s->saved, err);
+}
+
 static enum status search(struct searching *s, struct err *err)
 {
     TRY(search_saved_init(&s->saved, s->c, err));
@@ -334,13 +341,17 @@ static enum status search(struct searching *s, struct err *err)
     TRY(model_open(s->saved.model, &how, &s->base, err));
     TRY(load(s, err));
     TRY(folder(s->dir, err));
-    TRY(search_saved_write(&s->saved, err));
+    s->set.o.begun = on_begun;
     s->set.o.progress = on_generation;
     s->set.o.arg = s;
     char *path = x_asprintf("%s/archive.db", s->dir);
     enum status st = search_run(&s->r, s->base, path, &s->set.o, err);
     free(path);
     cli_progress_end(s->c);
+    if (st == ST_CANCELLED) {
+        s->c->tells_itself = true;
+        err_set(err, st, "interrupted; the same command goes on from there");
+    }
     TRY(st);
     TRY(write_front(s, err));
     if (s->c->json)

@@ -137,10 +137,13 @@ static bool is_new(enum search_fate fate)
     return fate == FATE_ACCEPTED || fate == FATE_BEYOND;
 }
 
-static void note(struct search *s, const struct search_point *p, enum search_fate fate)
+static void note(struct search *s, const struct search_point *p, enum search_fate fate,
+                 const char *reason)
 {
     s->fates[fate]++;
     s->next_id = p->id + 1;
+    if (fate == FATE_REFUSED)
+        snprintf(s->refusal, sizeof s->refusal, "%s", reason);
     if (fate == FATE_REFUSED && p->n_step > 0)
         credit_add(&s->records, (uint64_t)p->step[0].record, false);
     if (is_new(fate))
@@ -205,7 +208,7 @@ static enum status generation(struct search *s, struct err *err)
         s->generation++;
     for (int i = 0; i < n; i++) {
         if (st == ST_OK)
-            note(s, &c[i].point, c[i].fate);
+            note(s, &c[i].point, c[i].fate, c[i].reason);
         if (st == ST_OK && is_new(c[i].fate))
             accept(s, &c[i].point, c[i].graph);
         else
@@ -223,22 +226,23 @@ static enum status replay(void *arg, const struct search_point *p, enum search_f
                           const char *reason, struct err *err)
 {
     struct search *s = arg;
-    (void)reason;
     (void)err;
     if (p->generation > s->generation + 1) { /* the one before is whole */
         s->generation++;
         select_survivors(s);
     }
-    note(s, p, fate);
+    note(s, p, fate, reason);
     if (is_new(fate))
         accept(s, p, NULL);
     return ST_OK;
 }
 
 /* The population and the front as they were behind the last whole generation. */
-static enum status go_on(struct search *s, struct err *err)
+static enum status go_on(struct search *s, const char *path, struct err *err)
 {
     TRY(archive_each(s->archive, replay, s, err));
+    if ((s->next_id - 1) % s->population != 0)
+        return err_set(err, ST_MODEL, "%s: its last generation is not whole", path);
     if (s->next_id > 1) {
         s->generation++;
         select_survivors(s);
@@ -327,6 +331,10 @@ static enum status begin(struct search *s, const struct graph *base, const char 
             &(struct timing_opts){.threads = 1, .seed = o->seed, .cancel = o->cancel});
     TRY(measure(s, &s->base, base, err));
     TRY(check_numbers(s, err));
+    accept(s, &s->base, graph_ref(base));
+    TRY(member_prepare(s->member.at[0], o, err));
+    if (s->member.at[0]->place.n == 0)
+        return err_set(err, ST_NO, "nothing of this network can be replaced");
     char *what = describe(s);
     enum status st = archive_open(&s->archive, path, what, err);
     free(what);
@@ -334,8 +342,9 @@ static enum status begin(struct search *s, const struct graph *base, const char 
         return st;
     u64map_put(&s->seen, s->base.hash, 0);
     s->next_id = 1;
-    accept(s, &s->base, graph_ref(base));
-    return go_on(s, err);
+    if (o->begun)
+        TRY(o->begun(o->arg, err));
+    return go_on(s, path, err);
 }
 
 static struct search_state state_of(const struct search *s)
@@ -359,14 +368,14 @@ static enum status evolve(struct search *s, struct err *err)
     while (s->next_id - 1 < o->evaluations &&
            (o->seconds <= 0 || clock_s() - s->begun < o->seconds)) {
         TRY(generation(s, err));
-        if (s->generation == 1 && s->fates[FATE_REFUSED] == s->population &&
-            s->member.at[0]->place.n == 0)
-            return err_set(err, ST_NO, "nothing of this network can be replaced");
         if (o->progress) {
             struct search_state now = state_of(s);
             o->progress(o->arg, &now);
         }
     }
+    if (s->fates[FATE_REFUSED] == s->next_id - 1)
+        return err_set(err, ST_NO, "each of the %lld networks tried was refused, the last: %s",
+                       (long long)s->next_id - 1, s->refusal);
     return s->front.n ? ST_OK : err_set(err, ST_NO, "no network keeps within the limits");
 }
 
