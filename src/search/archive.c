@@ -50,6 +50,9 @@ static enum status failed(const struct archive *a, struct err *err)
     /* SQLITE_ERROR: its tables are not what they should be */
     if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT || code == SQLITE_ERROR)
         return err_set(err, ST_MODEL, "%s: no archive of a search, or damaged", a->path);
+    if (code == SQLITE_FULL || sqlite3_extended_errcode(a->sql) == SQLITE_IOERR_WRITE)
+        return err_set(err, ST_IO, "%s: cannot be written, is there room? (%s)", a->path,
+                       sqlite3_errmsg(a->sql));
     int system = sqlite3_system_errno(a->sql);
     return err_set(err, ST_IO, "%s: %s%s%s", a->path, sqlite3_errmsg(a->sql), system ? ": " : "",
                    system ? strerror(system) : "");
