@@ -145,8 +145,8 @@ double search_share(const struct search_point *base, const struct search_point *
 
 /* Searches from `base`, with the archive at `path`, which is made or gone on with. All members of
  * the front are made anew from their edits and executed. ST_USAGE: a goal's numbers are not known,
- * or the archive is of another search; ST_NO: nothing can be replaced, every child was refused, or no
- * network keeps within the limits; ST_CANCELLED: the same call goes on. */
+ * or the archive is of another search; ST_NO: nothing can be replaced, every child was refused, or
+ * no network keeps within the limits; ST_CANCELLED: the same call goes on. */
 enum status search_run(struct search_result *out, const struct graph *base, const char *path,
                        const struct search_opts *opts, struct err *err);
 void search_result_done(struct search_result *r);

@@ -30,7 +30,7 @@ for i in $(seq 1 20); do
 		[ $((i % 4)) -gt 1 ] || [ -s progress ] && break
 		sleep 0.05
 	done
-	sleep "0.$((RANDOM % 3))$((RANDOM % 10))"
+	sleep "0.$((RANDOM % 2))$((RANDOM % 10))"
 	checks=$((checks + 1))
 	kill -9 $! || fail 'a search ended by itself'
 	wait $! 2>/dev/null
