@@ -31,7 +31,7 @@ done
 
 # A path that only exists on one machine.
 if grep -nE '(^|[^[:alnum:]_/.-])/(wor[k]|hom[e]|tm[p]/b-|Use[r]s)/' -r src ui tests man examples \
-        segments Makefile.am configure.ac bootstrap .ci README.md HACKING.md \
+        segments Makefile.am configure.ac bootstrap debian CHANGELOG .ci README.md HACKING.md \
         --include='*' --exclude='*.db' --exclude='*.onnx' --exclude-dir=home --exclude='*.log' -I; then
     fail "machine paths"
 fi
