@@ -1,80 +1,156 @@
 /* Fills in the generated parts of a manual page, so that keys and commands are written down once:
- *     mkman <autogo.1.in >autogo.1
- * A line @COMMANDS@ becomes the commands with their options, @KEYS@ the table of actions, @WORDS@
- * the command language, @ZOO@ the networks. */
+ *     mkman <autogo.1.in >autogo.1 */
 #include "cli/cli.h"
+#include "cost/npu.h"
 #include "family/family.h"
+#include "man/fill.h"
+#include "onx/onx.h"
+#include "search/archive.h"
+#include "search/settings.h"
+#include "segdb/segdb_priv.h"
 #include "ui/ui.h"
 
-#include <stdio.h>
-#include <string.h>
-
 /* Text that roff takes as it is: no escapes, no requests. */
-static void put_roff(const char *s)
+static void add_roff(struct str *out, const char *s)
 {
     if (*s == '.' || *s == '\'')
-        fputs("\\&", stdout);
-    for (; *s; s++) {
+        str_add(out, "\\&");
+    for (; *s; s++)
         if (*s == '\\')
-            fputs("\\e", stdout);
+            str_add(out, "\\e");
         else if (*s == '-')
-            fputs("\\-", stdout);
+            str_add(out, "\\-");
         else
-            putchar(*s);
-    }
+            str_add_char(out, *s);
 }
 
-static void put_words(void)
+static void add_words(struct str *out)
 {
     int n;
     const struct session_word *w = session_words(&n);
     for (int i = 0; i < n; i++) {
-        printf(".TP\n\\fB");
-        put_roff(w[i].name);
-        printf("\\fR");
+        str_add(out, ".TP\n\\fB");
+        add_roff(out, w[i].name);
+        str_add(out, "\\fR");
         if (*w[i].args) {
-            printf(" \\fI");
-            put_roff(w[i].args);
-            printf("\\fR");
+            str_add(out, " \\fI");
+            add_roff(out, w[i].args);
+            str_add(out, "\\fR");
         }
-        putchar('\n');
-        put_roff(w[i].help);
-        puts(".");
+        str_add_char(out, '\n');
+        add_roff(out, w[i].help);
+        str_add(out, ".\n");
     }
 }
 
-static void put_zoo(void)
+static void add_zoo(struct str *out)
 {
     const struct family_zoo *z;
     for (int i = 0; (z = family_zoo_at(i)); i++) {
-        printf(".TP\n\\fBzoo:");
-        put_roff(z->name);
-        printf("\\fR\n");
-        put_roff(z->summary);
-        putchar('\n');
+        str_add(out, ".TP\n\\fBzoo:");
+        add_roff(out, z->name);
+        str_add(out, "\\fR\n");
+        add_roff(out, z->summary);
+        str_add_char(out, '\n');
     }
+}
+
+static void add_cg_ops(struct str *out)
+{
+    const char *name;
+    for (int i = 0; (name = cgjson_op_at(i)); i++)
+        str_addf(out, "%s%s", i ? ", " : "", name);
+    str_add(out, ";\n");
+}
+
+static void add_search_settings(struct str *out)
+{
+    for (int i = 0; i < SEARCH_SETTINGS; i++) {
+        str_add(out, i ? ", " : "");
+        add_roff(out, search_setting_info[i].name);
+    }
+    str_add_char(out, '\n');
+}
+
+static void add_preset_keys(struct str *out)
+{
+    const struct npu_preset_key *k;
+    for (int i = 0; (k = npu_preset_key_at(i)); i++) {
+        str_add(out, ".TP\n\\fB");
+        add_roff(out, k->name);
+        str_add(out, "\\fR\n");
+        add_roff(out, k->help);
+        if (k->values)
+            str_addf(out, " (%s).\n", k->values);
+        else
+            str_addf(out, " (%g to %.15g).\n", k->lo, k->hi);
+    }
+}
+
+enum { SQL_WIDTH = 76 };
+
+/* Statements of SQL, broken behind commas where lines get long. */
+static void add_sql(struct str *out, const char *sql)
+{
+    size_t used = 0;
+    while (*sql) {
+        size_t n = strcspn(sql, ",;");
+        n += sql[n] != '\0';
+        if (used && used + n > SQL_WIDTH) {
+            str_add(out, "\n   ");
+            used = 3;
+        }
+        str_addf(out, "%.*s", (int)n, sql);
+        used += n;
+        sql += n;
+        if (sql[-1] == ';' || !*sql) {
+            str_add_char(out, '\n');
+            used = 0;
+        }
+    }
+}
+
+static void add_segment_tables(struct str *out)
+{
+    for (int i = 0; i < SEGDB_SCHEMA_N; i++)
+        add_sql(out, segdb_schema[i]);
+}
+
+static void add_archive_tables(struct str *out)
+{
+    add_sql(out, archive_schema);
+}
+
+static void add_version(struct str *out, int application, int version)
+{
+    str_addf(out, "(application id 0x%x,\n.B user_version\n%d)\n", (unsigned)application, version);
+}
+
+static void add_segment_version(struct str *out)
+{
+    add_version(out, SEGDB_APPLICATION, SEGDB_VERSION);
+}
+
+static void add_archive_version(struct str *out)
+{
+    add_version(out, ARCHIVE_APPLICATION, ARCHIVE_VERSION);
 }
 
 int main(void)
 {
-    char line[4096];
-    struct str text = {0};
-    while (fgets(line, sizeof line, stdin)) {
-        str_clear(&text);
-        if (strcmp(line, "@COMMANDS@\n") == 0) {
-            cli_man(&text);
-            fputs(str_text(&text), stdout);
-        } else if (strcmp(line, "@KEYS@\n") == 0) {
-            ui_man(&text);
-            fputs(str_text(&text), stdout);
-        } else if (strcmp(line, "@WORDS@\n") == 0) {
-            put_words();
-        } else if (strcmp(line, "@ZOO@\n") == 0) {
-            put_zoo();
-        } else {
-            fputs(line, stdout);
-        }
-    }
-    str_done(&text);
-    return ferror(stdin) || fflush(stdout) != 0 ? 1 : 0;
+    static const struct fill_part parts[] = {
+        {"@COMMANDS@", cli_man}, /* with their options */
+        {"@KEYS@", ui_man},      /* the table of actions */
+        {"@WORDS@", add_words},  /* the command language */
+        {"@ZOO@", add_zoo},
+        {"@CG_OPS@", add_cg_ops},
+        {"@PRESET_KEYS@", add_preset_keys},
+        {"@SEARCH_SETTINGS@", add_search_settings},
+        {"@SEGMENT_TABLES@", add_segment_tables},
+        {"@SEGMENT_VERSION@", add_segment_version},
+        {"@ARCHIVE_TABLES@", add_archive_tables},
+        {"@ARCHIVE_VERSION@", add_archive_version},
+        {NULL, NULL},
+    };
+    return fill(parts);
 }

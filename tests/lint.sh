@@ -6,7 +6,7 @@ cd "$top" || exit 99
 rc=0
 fail() { echo "lint: $*"; rc=1; }
 
-sources=$(find src ui tests -name '*.[ch]' -o -name '*.cc' | sort)
+sources=$(find src ui man tests -name '*.[ch]' -o -name '*.cc' | sort)
 if command -v clang-format >/dev/null 2>&1; then
     # shellcheck disable=SC2086
     clang-format --dry-run -Werror $sources || fail "formatting (clang-format -i FILE mends it)"
@@ -22,7 +22,7 @@ for f in $(find src ui tests segments examples man -type f \
         ! -path '*/.deps/*' ! -path 'tests/home/*' ! -name 'autogo.1' | sort); do
     case $f in
     tests/*/test_*.c | tests/*/*_*.c | *.c | *.h | *.cc | *.def | *.sh | *.in | *.txt | *.ag | *.md | *.rc | \
-        *.onnx | *.json | *.db | *.vocab | *.out | *.screen | *.supp | *.bash)
+        *.onnx | *.json | *.db | *.vocab | *.out | *.screen | *.supp)
         grep -qF "$f" Makefile.am ||
             grep -qE "(^|[[:blank:]])${f%.c}([[:blank:]]|\$)" Makefile.am ||
             fail "$f is not in Makefile.am" ;;
@@ -31,7 +31,7 @@ done
 
 # A path that only exists on one machine.
 if grep -nE '(^|[^[:alnum:]_/.-])/(wor[k]|hom[e]|tm[p]/b-|Use[r]s)/' -r src ui tests man examples \
-        segments Makefile.am configure.ac bootstrap .ci README.md HACKING.md \
+        segments Makefile.am configure.ac bootstrap debian CHANGELOG .ci README.md HACKING.md \
         --include='*' --exclude='*.db' --exclude='*.onnx' --exclude-dir=home --exclude='*.log' -I; then
     fail "machine paths"
 fi

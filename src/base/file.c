@@ -226,6 +226,23 @@ char *file_xdg(const char *kind, const char *name, int make)
 #define PKGDATADIR "/usr/local/share/autogo"
 #endif
 
+#ifndef BINDIR
+#define BINDIR "/usr/local/bin"
+#endif
+
+char *file_installed(const char *path)
+{
+    char exe[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    exe[n > 0 ? n : 0] = '\0';
+    char *slash = strrchr(exe, '/');
+    if (!slash)
+        return x_strdup(path);
+    *slash = '\0';
+    size_t root = str_ends(exe, BINDIR) ? strlen(exe) - strlen(BINDIR) : 0;
+    return x_asprintf("%.*s%s", (int)root, exe, path);
+}
+
 char *file_data(const char *name)
 {
     const char *env = getenv("AUTOGO_DATA");
@@ -249,5 +266,8 @@ char *file_data(const char *name)
             free(path);
         }
     }
-    return x_asprintf("%s/%s", PKGDATADIR, name);
+    char *folder = file_installed(PKGDATADIR);
+    char *path = x_asprintf("%s/%s", folder, name);
+    free(folder);
+    return path;
 }

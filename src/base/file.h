@@ -33,6 +33,9 @@ enum status file_write(const char *path, const void *data, size_t size, struct e
 /* $XDG_<kind>_HOME/autogo/<name> with the standard default; kind is "DATA", "CACHE", "STATE" or
  * "CONFIG". Makes the folders when `make`. Caller frees. */
 char *file_xdg(const char *kind, const char *name, int make);
+/* `path` as configure knows it, below the root that the program was installed under: "" as a rule,
+ * a folder where make install DESTDIR=... staged it or an image is mounted. Caller frees. */
+char *file_installed(const char *path);
 /* Where installed data lies: $AUTOGO_DATA, else beside the program's sources when it runs from a
  * build tree, else pkgdatadir. The path of `name` in it; caller frees. */
 char *file_data(const char *name);

@@ -15,7 +15,7 @@ static const struct cli_command *const commands[] = {
 };
 #define N_COMMANDS ((int)(sizeof commands / sizeof *commands))
 
-static const struct cli_option common[] = {
+const struct cli_option cli_common[] = {
     {"--json", NULL, NULL, "one JSON document on standard output"},
     {"--seed", NULL, "N", "seed of everything random (0)"},
     {"--threads", NULL, "N", "worker threads (one for each processor)"},
@@ -25,6 +25,11 @@ static const struct cli_option common[] = {
 };
 
 int cli_interrupted;
+
+const struct cli_command *cli_command_at(int i)
+{
+    return i < N_COMMANDS ? commands[i] : NULL;
+}
 
 /* The first signal asks to stop, the second one stops. */
 static void on_signal(int sig)
@@ -110,7 +115,7 @@ static void add_command_help(struct str *b, const struct cli_command *k)
     if (k->topics)
         str_add_char(b, '\n');
     add_options(b, k->options);
-    add_options(b, common);
+    add_options(b, cli_common);
 }
 
 static void add_help(struct str *b)
@@ -177,7 +182,7 @@ void cli_man(struct str *out)
         add_roff_options(out, k->options);
     }
     str_add(out, ".SS Options of every command\n");
-    add_roff_options(out, common);
+    add_roff_options(out, cli_common);
 }
 
 /* ---- the command line ---- */
@@ -250,7 +255,7 @@ static enum status parse_option(struct cli *c, int argc, char **argv, int *i, st
     size_t n = eq && word[1] == '-' ? (size_t)(eq - word) : strlen(word);
     const struct cli_option *o = find_option(c->command->options, word, n);
     if (!o)
-        o = find_option(common, word, n);
+        o = find_option(cli_common, word, n);
     if (!o)
         return err_set(err, ST_USAGE, "%s: unknown option '%.*s' (autogo %s --help)",
                        c->command->name, (int)(n < 60 ? n : 60), word, c->command->name);

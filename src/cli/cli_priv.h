@@ -1,4 +1,4 @@
-/* Inside of the batch front end; for src/cli only. */
+/* Inside of the batch front end; for src/cli, and for what is made of its tables (man/). */
 #ifndef CLI_CLI_PRIV_H
 #define CLI_CLI_PRIV_H
 
@@ -46,6 +46,12 @@ struct cli {
     struct comm *comm; /* other processes of this command; NULL: none */
     bool tells_itself; /* how it was interrupted: the error stands as it is */
 };
+
+/* The commands in the order of --help, NULL past the end; the options that all of them have. */
+const struct cli_command *cli_command_at(int i);
+extern const struct cli_option cli_common[];
+/* What dump --stage can be; ends with NULL. */
+extern const char *const cli_dump_stages[];
 
 /* Set by SIGINT, SIGTERM and SIGHUP. */
 extern int cli_interrupted;

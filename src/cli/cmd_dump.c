@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+const char *const cli_dump_stages[] = {"graph", "shape", "tokens", "segments", "milp", NULL};
+
 static void add_input(struct str *b, const struct graph *g, const struct node *node, int i)
 {
     const struct node_input *in = &node->in[i];
@@ -103,10 +105,9 @@ static enum status dump(struct cli *c, struct session *s, const char *stage, str
 static enum status run(struct cli *c, struct err *err)
 {
     const char *stage = cli_get(c, "--stage");
-    static const char *const known[] = {"graph", "shape", "tokens", "segments", "milp"};
     bool good = false;
-    for (size_t i = 0; stage && i < sizeof known / sizeof *known; i++)
-        good |= strcmp(stage, known[i]) == 0;
+    for (int i = 0; stage && cli_dump_stages[i]; i++)
+        good |= strcmp(stage, cli_dump_stages[i]) == 0;
     if (!good)
         return err_set(err, ST_USAGE,
                        "dump: --stage is one of graph shape tokens segments milp (autogo dump "

@@ -1,6 +1,7 @@
 #include "comm/comm.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "comm/comm_priv.h"
 
@@ -49,7 +50,7 @@ static char *module_path(void)
     if (path && access(path, R_OK) == 0)
         return path;
     free(path);
-    return x_strdup(PKGLIBDIR "/" COMM_MODULE);
+    return file_installed(PKGLIBDIR "/" COMM_MODULE);
 }
 
 /* For good: MPI does not like to be unloaded. Its own plug-ins must find its symbols. */

@@ -39,6 +39,14 @@ struct npu_preset {
 enum status npu_preset_load(struct npu_preset *p, const char *name, struct err *err);
 enum status npu_preset_read(struct npu_preset *p, const char *text, struct err *err);
 
+/* A key of a preset's file, in the order of the struct; NULL past the end. */
+struct npu_preset_key {
+    const char *name, *help;
+    const char *values; /* "os, ws, is"; NULL: a number from lo to hi */
+    double lo, hi;
+};
+const struct npu_preset_key *npu_preset_key_at(int i);
+
 enum npu_unit { NPU_NONE, NPU_ARRAY, NPU_VECTOR };
 struct npu_layer {
     int32_t node;

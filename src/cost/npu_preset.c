@@ -10,34 +10,52 @@
 
 enum kind { NAME, COUNT, REAL, FLOW, YES_NO };
 
-/* A key with the range of its values. */
 static const struct key {
-    const char *name;
     enum kind kind;
     size_t at;
-    double lo, hi;
+    struct npu_preset_key is;
 } keys[] = {
 #define AT(field) offsetof(struct npu_preset, field)
-    {"name", NAME, AT(name), 0, 0},
-    {"rows", COUNT, AT(rows), 1, 4096},
-    {"columns", COUNT, AT(columns), 1, 4096},
-    {"dataflow", FLOW, AT(dataflow), 0, 0},
-    {"clock_mhz", REAL, AT(clock_mhz), 1e-3, 1e6},
-    {"element_bytes", COUNT, AT(element_bytes), 1, 8},
-    {"sum_bytes", COUNT, AT(sum_bytes), 1, 8},
-    {"input_kib", COUNT, AT(input_kib), 1, 1 << 24},
-    {"weight_kib", COUNT, AT(weight_kib), 1, 1 << 24},
-    {"output_kib", COUNT, AT(output_kib), 1, 1 << 24},
-    {"dram_bytes_per_cycle", REAL, AT(dram_bytes_per_cycle), 1e-6, 1e9},
-    {"vector_lanes", COUNT, AT(vector_lanes), 1, 1 << 20},
-    {"fuse", YES_NO, AT(fuse), 0, 0},
-    {"mac_pj", REAL, AT(mac_pj), 0, 1e9},
-    {"sram_pj_per_byte", REAL, AT(sram_pj_per_byte), 0, 1e9},
-    {"dram_pj_per_byte", REAL, AT(dram_pj_per_byte), 0, 1e9},
-    {"static_mw", REAL, AT(static_mw), 0, 1e9},
+    {NAME, AT(name), {"name", "what it is called", "a name of at most 63 bytes", 0, 0}},
+    {COUNT, AT(rows), {"rows", "rows of the array", NULL, 1, 4096}},
+    {COUNT, AT(columns), {"columns", "columns of the array", NULL, 1, 4096}},
+    {FLOW,
+     AT(dataflow),
+     {"dataflow", "what stays in the array: outputs, weights, inputs", "os, ws, is", 0, 0}},
+    {REAL, AT(clock_mhz), {"clock_mhz", "clock in MHz", NULL, 1e-3, 1e6}},
+    {COUNT, AT(element_bytes), {"element_bytes", "bytes of an operand", NULL, 1, 8}},
+    {COUNT,
+     AT(sum_bytes),
+     {"sum_bytes", "bytes of a sum, no fewer than of an operand", NULL, 1, 8}},
+    {COUNT,
+     AT(input_kib),
+     {"input_kib", "memory of inputs in KiB, half of it being filled", NULL, 1, 1 << 24}},
+    {COUNT, AT(weight_kib), {"weight_kib", "memory of weights in KiB, likewise", NULL, 1, 1 << 24}},
+    {COUNT, AT(output_kib), {"output_kib", "memory of outputs in KiB, likewise", NULL, 1, 1 << 24}},
+    {REAL,
+     AT(dram_bytes_per_cycle),
+     {"dram_bytes_per_cycle", "bytes from or to DRAM in a cycle", NULL, 1e-6, 1e9}},
+    {COUNT,
+     AT(vector_lanes),
+     {"vector_lanes", "operations of the vector unit in a cycle", NULL, 1, 1 << 20}},
+    {YES_NO,
+     AT(fuse),
+     {"fuse", "whether a normalisation or an activation right behind a convolution is free",
+      "yes, no", 0, 0}},
+    {REAL, AT(mac_pj), {"mac_pj", "energy of a multiplication and addition in pJ", NULL, 0, 1e9}},
+    {REAL,
+     AT(sram_pj_per_byte),
+     {"sram_pj_per_byte", "energy of the memories in pJ a byte", NULL, 0, 1e9}},
+    {REAL, AT(dram_pj_per_byte), {"dram_pj_per_byte", "energy of DRAM in pJ a byte", NULL, 0, 1e9}},
+    {REAL, AT(static_mw), {"static_mw", "power at all times in mW", NULL, 0, 1e9}},
 #undef AT
 };
 enum { KEYS = sizeof keys / sizeof *keys, MOST_BYTES = 1 << 20 };
+
+const struct npu_preset_key *npu_preset_key_at(int i)
+{
+    return i < KEYS ? &keys[i].is : NULL;
+}
 
 /* ---- a line ---- */
 
@@ -74,8 +92,8 @@ static bool set_value(struct npu_preset *p, const struct key *k, const char *val
         return false;
     }
     if (k->kind == COUNT)
-        return str_to_i64(value, (int64_t)k->lo, (int64_t)k->hi, (int64_t *)(void *)to);
-    if (!str_to_double(value, &real) || real < k->lo || real > k->hi)
+        return str_to_i64(value, (int64_t)k->is.lo, (int64_t)k->is.hi, (int64_t *)(void *)to);
+    if (!str_to_double(value, &real) || real < k->is.lo || real > k->is.hi)
         return false;
     *(double *)(void *)to = real;
     return true;
@@ -96,20 +114,18 @@ static enum status read_line(struct npu_preset *p, char *text, int line, unsigne
     *equals = '\0';
     char *name = trim(text), *value = trim(equals + 1);
     for (int i = 0; i < KEYS; i++) {
-        if (strcmp(keys[i].name, name) != 0)
+        if (strcmp(keys[i].is.name, name) != 0)
             continue;
         if (*seen >> i & 1)
             return err_set(err, ST_USAGE, "line %d: %s was given already", line, name);
         *seen |= 1U << i;
         if (set_value(p, &keys[i], value))
             return ST_OK;
-        if (keys[i].kind == COUNT || keys[i].kind == REAL)
+        if (!keys[i].is.values)
             return err_set(err, ST_USAGE, "line %d: %s '%.40s' is no number from %g to %g", line,
-                           name, value, keys[i].lo, keys[i].hi);
+                           name, value, keys[i].is.lo, keys[i].is.hi);
         return err_set(err, ST_USAGE, "line %d: %s '%.40s' is not known (%s)", line, name, value,
-                       keys[i].kind == FLOW     ? "os, ws, is"
-                       : keys[i].kind == YES_NO ? "yes, no"
-                                                : "a name of at most 63 bytes");
+                       keys[i].is.values);
     }
     return err_set(err, ST_USAGE, "line %d: the key '%.60s' is not known", line, name);
 }
@@ -130,7 +146,7 @@ enum status npu_preset_read(struct npu_preset *p, const char *text, struct err *
     free(copy);
     for (int i = 0; i < KEYS && st == ST_OK; i++)
         if (!(seen >> i & 1))
-            st = err_set(err, ST_USAGE, "the key '%s' is missing", keys[i].name);
+            st = err_set(err, ST_USAGE, "the key '%s' is missing", keys[i].is.name);
     if (st == ST_OK && fresh.sum_bytes < fresh.element_bytes)
         st = err_set(err, ST_USAGE, "sum_bytes %d is less than element_bytes %d: sums do not fit",
                      (int)fresh.sum_bytes, (int)fresh.element_bytes);

@@ -39,6 +39,8 @@ enum status onx_check_file(const char *path, struct err *err);
 /* CG JSON (fields: name, input, nodes[], edges[], see autogo(5)). A CG has no weights: they become
  * He-normal recipes from `seed`. Ids in the graph are the ids of the file. */
 enum status cgjson_load(struct graph **out, const char *path, uint64_t seed, struct err *err);
+/* The words for operators in CG JSON; NULL past the end. */
+const char *cgjson_op_at(int i);
 /* ST_UNSUPPORTED naming the first node that the format has no word for. */
 enum status cgjson_save(const struct graph *g, const char *path, struct err *err);
 

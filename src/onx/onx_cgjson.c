@@ -45,6 +45,11 @@ static const struct word {
     {"matmul", OP_GEMM, RANK_MATMUL, false, false},
 };
 
+const char *cgjson_op_at(int i)
+{
+    return i < (int)(sizeof words / sizeof *words) ? words[i].name : NULL;
+}
+
 struct item {
     const cJSON *json;
     const struct word *word;

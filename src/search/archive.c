@@ -8,26 +8,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARCHIVE_VERSION = 3, ARCHIVE_APPLICATION = 0x41474152 /* "AGAR" */ };
-
 struct archive {
     sqlite3 *sql;
     char *path;
     sqlite3_stmt *add, *get;
 };
 
-static const char schema[] =
-    "CREATE TABLE search(what TEXT NOT NULL);"
-    "CREATE TABLE child(id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, generation INTEGER NOT "
-    "NULL,"
-    " mate INTEGER NOT NULL, edits INTEGER NOT NULL, steps INTEGER NOT NULL,"
-    " segment1 INTEGER NOT NULL, record1 INTEGER NOT NULL,"
-    " segment2 INTEGER NOT NULL, record2 INTEGER NOT NULL,"
-    " source INTEGER NOT NULL, hash INTEGER NOT NULL, known INTEGER NOT NULL,"
-    " acc REAL, flops REAL, params REAL, memory REAL, cycles REAL, energy REAL, latency REAL, "
-    " distance REAL NOT NULL, fate INTEGER NOT NULL, reason TEXT, seal INTEGER NOT NULL);"
-    "CREATE TABLE measured(hash INTEGER, recipe TEXT, seed INTEGER, value REAL, PRIMARY KEY(hash, "
-    "recipe, seed)) WITHOUT ROWID;";
+const char archive_schema[] =
+    "CREATE TABLE search (what TEXT NOT NULL);"
+    "CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, "
+    "generation INTEGER NOT NULL, mate INTEGER NOT NULL, edits INTEGER NOT NULL, "
+    "steps INTEGER NOT NULL, segment1 INTEGER NOT NULL, record1 INTEGER NOT NULL, "
+    "segment2 INTEGER NOT NULL, record2 INTEGER NOT NULL, source INTEGER NOT NULL, "
+    "hash INTEGER NOT NULL, known INTEGER NOT NULL, acc REAL, flops REAL, params REAL, "
+    "memory REAL, cycles REAL, energy REAL, latency REAL, distance REAL NOT NULL, "
+    "fate INTEGER NOT NULL, reason TEXT, seal INTEGER NOT NULL);"
+    "CREATE TABLE measured (hash INTEGER, recipe TEXT, seed INTEGER, value REAL, "
+    "PRIMARY KEY (hash, recipe, seed)) WITHOUT ROWID;";
 #define COLUMNS                                                                                  \
     "id, parent, generation, mate, edits, steps, segment1, record1, segment2, record2, source, " \
     "hash, known, acc, flops, params, memory, cycles, energy, latency, distance, fate, reason, " \
@@ -79,7 +76,7 @@ static enum status read_number(struct archive *a, const char *sql, int64_t *out,
 static enum status make(struct archive *a, const char *what, struct err *err)
 {
     sqlite3_stmt *s;
-    TRY(say(a, schema, err));
+    TRY(say(a, archive_schema, err));
     if (sqlite3_prepare_v2(a->sql, "INSERT INTO search VALUES(?)", -1, &s, NULL) != SQLITE_OK)
         return failed(a, err);
     sqlite3_bind_text(s, 1, what, -1, SQLITE_STATIC);

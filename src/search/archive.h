@@ -15,6 +15,10 @@ enum search_fate {
 };
 enum { FATES = FATE_WAY + 1 };
 
+/* PRAGMA user_version and application_id; the tables. */
+enum { ARCHIVE_VERSION = 3, ARCHIVE_APPLICATION = 0x41474152 /* "AGAR" */ };
+extern const char archive_schema[];
+
 struct archive; /* opaque */
 
 /* Opens or makes it. `what` names the search (network, options): ST_USAGE when the archive at

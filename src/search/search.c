@@ -13,6 +13,8 @@ static const char *const goal_names[SEARCH_GOALS] = {"acc",    "flops",  "params
 static const char *const source_names[SEARCH_SOURCES] = {"mixed", "flops", "cycles", "paid",
                                                          "random"};
 
+static const char *const scheme_names[SEARCH_SCHEMES] = {"nsga2", "random"};
+
 const char *search_goal_name(enum search_goal g)
 {
     return goal_names[g];
@@ -36,6 +38,19 @@ bool search_source_find(const char *name, enum search_source *out)
     for (int i = 0; i < SEARCH_SOURCES; i++)
         if (strcmp(source_names[i], name) == 0)
             return *out = (enum search_source)i, true;
+    return false;
+}
+
+const char *search_scheme_name(enum search_scheme s)
+{
+    return scheme_names[s];
+}
+
+bool search_scheme_find(const char *name, enum search_scheme *out)
+{
+    for (int i = 0; i < SEARCH_SCHEMES; i++)
+        if (strcmp(scheme_names[i], name) == 0)
+            return *out = (enum search_scheme)i, true;
     return false;
 }
 

@@ -39,6 +39,9 @@ enum search_scheme {
     SEARCH_NSGA2,
     SEARCH_RANDOM, /* for comparison: the next population is drawn blindly */
 };
+enum { SEARCH_SCHEMES = SEARCH_RANDOM + 1 };
+const char *search_scheme_name(enum search_scheme s);
+bool search_scheme_find(const char *name, enum search_scheme *out);
 
 /* Which segments children replace: those with many FLOPs or cycles, those where it paid before, any
  * of them, or by a rule that each child draws. */

@@ -110,15 +110,6 @@ static enum status set_count(int64_t *out, int64_t lo, int64_t hi, const char *n
     return ST_OK;
 }
 
-static enum status set_scheme(struct search_opts *o, const char *text, struct err *err)
-{
-    bool random = strcmp(text, "random") == 0;
-    if (!random && strcmp(text, "nsga2") != 0)
-        return err_set(err, ST_USAGE, "scheme: '%.40s' is neither nsga2 nor random", text);
-    o->scheme = random ? SEARCH_RANDOM : SEARCH_NSGA2;
-    return ST_OK;
-}
-
 /* A list of operators; all of them are known. */
 static enum status mark_ops(bool *marked, const char *text, const char *name, struct err *err)
 {
@@ -157,7 +148,9 @@ static enum status set_value(struct search_settings *s, enum search_setting k, c
         o->population = (int)n;
         return ST_OK;
     case SET_SCHEME:
-        return set_scheme(o, value, err);
+        return search_scheme_find(value, &o->scheme)
+                   ? ST_OK
+                   : err_set(err, ST_USAGE, "scheme: '%.40s' is neither nsga2 nor random", value);
     case SET_SOURCES:
         return search_source_find(value, &o->source)
                    ? ST_OK
