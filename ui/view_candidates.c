@@ -111,7 +111,7 @@ static void fit_cell(void *ctx, int row, int col, char *buf, size_t size)
         snprintf(buf, size, "%s", c->id);
         break;
     case COL_OPS:
-        text_ops(buf, size, c->ops);
+        describe_ops(buf, size, c->ops);
         break;
     case COL_GAIN:
         gain_text(c->estimate, buf, size);
@@ -231,7 +231,7 @@ static void refused_cell(void *ctx, int row, int col, char *buf, size_t size)
     struct candidates *v = ctx;
     const struct session_candidate *c = session_refused(ui_session(v->ui), row);
     if (c && col == REF_OPS)
-        text_ops(buf, size, c->ops);
+        describe_ops(buf, size, c->ops);
     else if (c)
         snprintf(buf, size, "%s", col == REF_ID ? c->id : c->reason);
 }
@@ -271,7 +271,7 @@ static void draw_head(struct candidates *v, struct rect r)
         return;
     session_progress(s, &done, &total);
     int head = snprintf(line, sizeof line, "segment %d  ", k);
-    text_ops(line + head, sizeof line - (size_t)head, seg->ops);
+    describe_ops(line + head, sizeof line - (size_t)head, seg->ops);
     int x = 1 + screen_add(r.y, 1, r.w - 30 > 20 ? r.w - 30 : r.w - 2, theme_segment(k), line);
     screen_putf(r.y, x + 2, r.w - x - 2, STYLE_DIM, "%d node%s, %s FLOPs", seg->region.n,
                 seg->region.n == 1 ? "" : "s", str_si((double)seg->cost.flops, si, sizeof si));

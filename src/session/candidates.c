@@ -42,6 +42,7 @@ struct entry *entry_new(struct job *j)
         p->origin = "";
         p->ops = e->ops;
     }
+    p->tags = "";
     p->fragment = j->fragment;
     p->result = &j->cand;
     p->accepted = j->status == ST_OK && j->cand.graph;
@@ -55,6 +56,8 @@ struct entry *entry_new(struct job *j)
         p->npu = j->npu ? j->npu->name : NULL;
         p->delta_cycles = j->delta_cycles;
         p->delta_energy_uj = j->delta_energy_uj;
+        p->npu_cycles = j->cycles;
+        p->npu_energy_uj = j->energy_uj;
         if (j->source) {
             p->estimate = &j->delta;
             p->estimate_table = pred_source_name(j->source);

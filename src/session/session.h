@@ -148,7 +148,9 @@ enum status session_select(struct session *s, int k, struct err *err);
 struct session_candidate {
     char id[SEGDB_NAME];            /* "self", "s123", or "u12" of the user's database */
     int64_t record;                 /* in the databases (segdb.h); 0 for self */
+    int rank;                       /* from 1; 0: it is not among the accepted */
     const char *origin, *ops;       /* "" for none */
+    const char *tags;               /* what the user calls it, parted by blanks; "" for none */
     const struct segdb_seen *seen;  /* NULL for self and for a record that cannot be read */
     const struct graph *fragment;   /* as in the database, before repair; pins name its ids */
     const struct candidate *result; /* graph, plan, costs; NULL while it is being worked out */
@@ -160,6 +162,8 @@ struct session_candidate {
     const char *npu;      /* the modelled accelerator (session_npu); NULL: there is none, */
     int64_t delta_cycles; /* and these are not known */
     double delta_energy_uj;
+    int64_t npu_cycles; /* of the current version */
+    double npu_energy_uj;
     /* What it is estimated to do to the accuracy, on the scale of this table of labels; NULL: there
      * is no estimate. */
     const struct pred_delta *estimate;

@@ -4,6 +4,7 @@
 #include "vt.h"
 
 #include "tests/unit/idx_make.h"
+#include "session/describe.h"
 #include "ui/text.h"
 
 #include <locale.h>
@@ -847,7 +848,7 @@ static void test_sanitise(void **state)
     assert_int_equal(text_lines("one two three", 9, false), 2);
     assert_int_equal(text_lines("one two three", 13, false), 1);
     assert_int_equal(text_lines("", 13, false), 0);
-    text_ops(clean, 12, "BatchNormalization Conv3x3 Relu");
+    describe_ops(clean, 12, "BatchNormalization Conv3x3 Relu");
     assert_string_equal(clean, "BN Conv3x3 ");
 }
 
