@@ -6,9 +6,12 @@
 
 void describe_graph(const char *spec, const struct graph *g, struct str *out);
 void describe_segments(struct session *s, struct str *out);
+/* The accepted candidates that the session's filter keeps, at most `top`, in its order. */
 void describe_candidates(struct session *s, int top, struct str *out);
 /* The previewed candidate: what its repair changed and what it costs. */
 void describe_preview(struct session *s, struct str *out);
+/* What filters and orders can say of a candidate. */
+void describe_fields(struct str *out);
 /* The settings of repairs, one a line. */
 void describe_settings(const struct session_repair *r, struct str *out);
 /* The node of a change of its plan, which may be an adapter; NULL: none. */

@@ -191,6 +191,50 @@ enum status session_candidates_status(const struct session *s, struct err *err);
 /* Hides a candidate in this session; journalled. */
 enum status session_reject(struct session *s, const char *id, struct err *err);
 
+/* ---- tags: what the user calls candidates ---- */
+
+/* Gives a candidate a tag or takes it off, in this session; journalled. A record has its tags for
+ * every segment. *changed (may be NULL): it was not so already. ST_USAGE: `id` is none of a record,
+ * or the name is no word of letters, digits and . _ - */
+enum status session_tag(struct session *s, const char *id, const char *name, bool on, bool *changed,
+                        struct err *err);
+/* How many records have tags. */
+int session_n_tagged(const struct session *s);
+
+/* ---- which are listed, and in which order: fields of field.h ---- */
+
+/* A filter expression (filter.h); "": all are listed again. Holds for all segments. */
+enum status session_set_filter(struct session *s, const char *text, struct err *err);
+const char *session_filter(const struct session *s); /* "" when there is none */
+bool session_keeps(const struct session *s, const struct session_candidate *c);
+/* "dflops": the smallest first, as less of it is better; "-dflops": the other way round; "": by
+ * rank. What is not known is last in either. */
+enum status session_set_order(struct session *s, const char *text, struct err *err);
+/* The ranks (from 0) of the accepted candidates that the filter keeps, in that order, into `rank`,
+ * which has room for session_n_candidates; returns how many. */
+int session_listed(const struct session *s, int *rank);
+
+/* ---- more like one of them ---- */
+
+/* Asks the database for records like candidate `id`, a tried one: with its operators first, then
+ * nearest in relative cost. Those that were not tried yet are, and join the others;
+ * session_notice() tells how many fit. ST_NO: it was not tried, or an earlier call goes on. */
+enum status session_more(struct session *s, const char *id, struct err *err);
+
+/* ---- batches: the best candidate of each segment ---- */
+
+/* "[by FIELD] [in 3,5-7] EXPR": for each segment (of those given) of the current version in turn
+ * the candidates are tried, and of those that pass the filter EXPR, or have the tag when it is a
+ * word that is no field (those of session_filter when there is none), the best by FIELD (by rank)
+ * is applied, as session_apply does; all while session_poll is called. A segment that an edit
+ * before has changed, that may not be replaced or has no such candidate is passed over. An error,
+ * or another edit, ends it; what was applied stays. session_notice() tells at the end. ST_USAGE:
+ * another batch goes on, or the text is wrong. */
+enum status session_batch(struct session *s, const char *text, struct err *err);
+/* Segments dealt with and all of them; false: none goes on. */
+bool session_batch_progress(const struct session *s, int *done, int *total);
+void session_batch_stop(struct session *s);
+
 /* ---- preview: the candidate under the magnifying glass, and its pins ---- */
 
 /* Takes candidate `rank` as the preview, without pins; -1 drops the preview. */
@@ -287,6 +331,7 @@ enum {
     SESSION_CHANGED_TIMES = 32,
     SESSION_CHANGED_SEARCH = 64,   /* searching.h */
     SESSION_CHANGED_VERSION = 128, /* the current one is another */
+    SESSION_CHANGED_BATCH = 256,   /* how far it is */
 };
 /* Readable when results wait. Valid for the life of the session. */
 int session_fd(const struct session *s);
