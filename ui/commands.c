@@ -236,7 +236,7 @@ static bool list_command(struct ui *ui, enum action a, const char *arg)
     if (!l)
         return false;
     if (a == ACTION_BACK && l->filter[0]) {
-        list_set_filter(l, "");
+        command_filter(ui, "");
         return true;
     }
     if (a == ACTION_SORT && *arg) {
@@ -249,6 +249,29 @@ static bool list_command(struct ui *ui, enum action a, const char *arg)
     if (a == ACTION_SORT)
         ui_say(ui, "sorted by %s", l->sort < 0 ? "the usual order" : l->col[l->sort].title);
     return true;
+}
+
+static void session_line(struct ui *ui, const char *line);
+
+static void answer_batch(struct ui *ui, bool yes)
+{
+    if (yes)
+        session_batch_stop(ui->session);
+    ui_notices(ui);
+}
+
+/* While one goes on: stops it. */
+static void batch(struct ui *ui, const char *arg)
+{
+    int done, total;
+    char *line = x_asprintf("batch %s", *arg ? arg : session_filter(ui->session));
+    if (!*arg && session_batch_progress(ui->session, &done, &total))
+        ui_ask(ui, "stop the batch? What it put in stays (y/n) ", answer_batch);
+    else if (*arg)
+        session_line(ui, line);
+    else
+        ui_prompt(ui, line);
+    free(line);
 }
 
 /* What holds in every view. */
@@ -276,6 +299,9 @@ static bool common(struct ui *ui, enum action a, const char *arg)
         return true;
     case ACTION_SEARCH:
         ui_push(ui, VIEW_SEARCH);
+        return true;
+    case ACTION_BATCH:
+        batch(ui, arg);
         return true;
     case ACTION_EXPORT:
         export_file(ui, arg);

@@ -173,24 +173,28 @@ static void add_share(struct str *out, const char *what, int64_t before, int64_t
         str_addf(out, ", %s %+.1f %%", what, 100.0 * (double)(after - before) / (double)before);
 }
 
+/* One line, short: it is a message of the workbench. */
 static void summarise(const struct session *s, const struct batch *b, struct str *out)
 {
     const struct {
         int n;
         const char *what;
-    } rest[] = {{b->without, "without such a candidate"},
-                {b->fixed, "that cannot be replaced"},
-                {b->gone, "that an edit before changed"},
+    } rest[] = {{b->without, "no match"},
+                {b->fixed, "fixed"},
+                {b->gone, "changed by an edit before"},
                 {b->n - b->at, "not reached"}};
-    str_addf(out, "batch: %d segment%s replaced", b->replaced, b->replaced == 1 ? "" : "s");
+    const char *sep = ";";
+    str_addf(out, "batch: %d of %d replaced", b->replaced, b->n);
     if (b->replaced) {
         const struct cost *now = &s->version.at[b->version]->pub.cost;
         add_share(out, "FLOPs", b->before.flops, now->flops);
-        add_share(out, "parameters", b->before.params, now->params);
+        add_share(out, "params", b->before.params, now->params);
     }
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
-        if (rest[i].n)
-            str_addf(out, "; %d %s", rest[i].n, rest[i].what);
+        if (rest[i].n) {
+            str_addf(out, "%s %d %s", sep, rest[i].n, rest[i].what);
+            sep = ",";
+        }
 }
 
 /* *err: why before its end; NULL: it is at its end. */
