@@ -1,9 +1,10 @@
 /* Fills in the generated parts of a manual page, so that keys and commands are written down once:
  *     mkman <autogo.1.in >autogo.1
  * A line @COMMANDS@ becomes the commands with their options, @KEYS@ the table of actions, @WORDS@
- * the command language, @ZOO@ the networks. */
+ * the command language, @FIELDS@ the fields of candidates, @ZOO@ the networks. */
 #include "cli/cli.h"
 #include "family/family.h"
+#include "session/field.h"
 #include "ui/ui.h"
 
 #include <stdio.h>
@@ -43,6 +44,20 @@ static void put_words(void)
     }
 }
 
+static void put_fields(void)
+{
+    for (int i = 0; i < field_count(); i++) {
+        const struct field *f = field_at(i);
+        printf(".TP\n\\fB");
+        put_roff(f->name);
+        printf("\\fR%s", *f->unit ? " (" : "");
+        put_roff(f->unit);
+        puts(*f->unit ? ")" : "");
+        put_roff(f->help);
+        puts(".");
+    }
+}
+
 static void put_zoo(void)
 {
     const struct family_zoo *z;
@@ -69,6 +84,8 @@ int main(void)
             fputs(str_text(&text), stdout);
         } else if (strcmp(line, "@WORDS@\n") == 0) {
             put_words();
+        } else if (strcmp(line, "@FIELDS@\n") == 0) {
+            put_fields();
         } else if (strcmp(line, "@ZOO@\n") == 0) {
             put_zoo();
         } else {

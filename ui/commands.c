@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "family/family.h"
+#include "session/field.h"
 #include "session/fitting.h"
 #include "session/searching.h"
 
@@ -457,6 +458,24 @@ static void offer_files(struct prompt_words *out, const char *head, const char *
     free(dir);
 }
 
+static bool in_field_name(char c)
+{
+    return c == '_' || (c >= 'a' && c <= 'z');
+}
+
+/* Fields (field.h) that the last word of an expression begins. */
+static void offer_fields(struct prompt_words *out, const char *text)
+{
+    size_t n = strlen(text);
+    while (n > 0 && in_field_name(text[n - 1]))
+        n--;
+    char *head = x_strndup(text, n);
+    for (int i = 0; i < field_count(); i++)
+        if (str_starts(field_at(i)->name, text + n))
+            offer(out, head, field_at(i)->name, "");
+    free(head);
+}
+
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -466,8 +485,10 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
 {
     struct ui *ui = ctx;
     size_t n = strcspn(text, " ");
-    (void)ui;
-    if (!text[n]) {
+    if (ui->prompt.kind == PROMPT_FILTER) {
+        if (ui_top(ui) == VIEW_CANDIDATES)
+            offer_fields(out, text);
+    } else if (!text[n]) {
         int words;
         const struct session_word *w = session_words(&words);
         for (int a = 1; a < ACTION_COUNT; a++)
@@ -497,6 +518,8 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
         for (int i = 0; i < SESSION_FIT_SETTINGS && str_starts(text, "fit "); i++)
             if (str_starts(session_fit_name(i), part))
                 offer(out, head, session_fit_name(i), " ");
+        if (str_starts(text, "filter ") || str_starts(text, "sort ") || str_starts(text, "batch "))
+            offer_fields(out, text);
         if (str_starts(text, "open ") || str_starts(text, "export ") ||
             str_starts(text, "save-display ") || str_starts(text, "fit-save "))
             offer_files(out, head, part);

@@ -130,7 +130,7 @@ static enum status replay_one(struct session *s, const struct journal_record *r,
     else if (strcmp(name, "reject") == 0 && n == 2)
         candidate_set_hidden(s, word[1]);
     else if ((strcmp(name, "tag") == 0 || strcmp(name, "untag") == 0) && n == 3)
-        tags_put(s, word[1], word[2], name[0] == 't');
+        tags_put(s, word[2], word[1], name[0] == 't');
     else if (strcmp(name, "quit") != 0)
         st = err_set(err, ST_MODEL, "unknown command");
     if (st == ST_OK && to >= 0)

@@ -116,7 +116,7 @@ enum status session_tag(struct session *s, const char *id, const char *name, boo
         *changed = is != on;
     if (is == on)
         return ST_OK;
-    char *command = x_asprintf("%s %s %s", on ? "tag" : "untag", id, name);
+    char *command = x_asprintf("%s %s %s", on ? "tag" : "untag", name, id);
     enum status st = version_record(s, command, s->version.at[s->cursor]->pub.hash, err);
     free(command);
     if (st == ST_OK)
