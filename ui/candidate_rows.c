@@ -35,16 +35,16 @@ static const struct list_column columns[COLUMNS] = {
     [COL_OPS] = {"operators", 12, .flex = true, .name = "ops"},
     [COL_TAGS] = {"tags", 8, .name = "tag"},
     [COL_GAIN] = {"est. acc", 9, .right = true, .name = "dacc", .more = true},
-    [COL_RANGE] = {"90 %", 14, .right = true, .prio = 3},
+    [COL_RANGE] = {"90 %", 14, .right = true, .prio = 5},
     [COL_BAR] = {"interval", INTERVAL_CELLS, .prio = 4, .name = "dacc_low", .more = true},
     [COL_FLOPS] = {"+FLOPs", 9, .right = true, .name = "dflops"},
     [COL_SHARE] = {"+%", 7, .right = true, .prio = 3},
     [COL_PARAMS] = {"+params", 9, .right = true, .name = "dparams"},
     [COL_CYCLES] = {"+cycles", 9, .right = true, .prio = 2, .name = "dcycles"},
-    [COL_ENERGY] = {"+uJ", 8, .right = true, .prio = 5, .name = "denergy"},
+    [COL_ENERGY] = {"+uJ", 8, .right = true, .prio = 6, .name = "denergy"},
     [COL_REPAIR] = {"repair", 9},
     [COL_CHANGES] = {"chg", 3, .right = true, .prio = 1, .name = "changes"},
-    [COL_MS] = {"ms", 6, .right = true, .prio = 5, .name = "ms"},
+    [COL_MS] = {"ms", 6, .right = true, .prio = 2, .name = "ms"},
 };
 
 enum { REF_ID, REF_OPS, REF_WHY, REF_COLUMNS };

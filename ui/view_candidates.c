@@ -201,6 +201,8 @@ static void draw_detail(struct candidates *v, struct rect r)
     struct str line = {0};
     char gain[80];
     screen_putf(r.y + 1, r.x + 1, r.w - 1, STYLE_BOLD, "%s  %s", c->id, c->ops);
+    if (*c->tags)
+        str_addf(&line, "tags: %s; ", c->tags);
     if (c->estimate && c->record)
         str_addf(&line, "accuracy, estimated: %s, as in %s; ",
                  describe_gain_interval(c->estimate, gain, sizeof gain), c->estimate_table);

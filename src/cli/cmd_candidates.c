@@ -128,9 +128,9 @@ static enum status find(struct cli *c, struct session *s, int k, int top, struct
         return err_set(err, ST_NO, "segment %d cannot be replaced: %s", k, seg->why);
     if (!session_n_candidates(s))
         return err_set(err, ST_NO, "segment %d: no candidate fits", k);
-    return keeps_any(s) ? ST_OK
-                        : err_set(err, ST_NO, "segment %d: no candidate passes %s", k,
-                                  session_filter(s));
+    return keeps_any(s)
+               ? ST_OK
+               : err_set(err, ST_NO, "segment %d: no candidate passes %s", k, session_filter(s));
 }
 
 static enum status run_candidates(struct cli *c, struct err *err)
