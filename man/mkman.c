@@ -8,6 +8,7 @@
 #include "search/archive.h"
 #include "search/settings.h"
 #include "segdb/segdb_priv.h"
+#include "session/field.h"
 #include "ui/ui.h"
 
 /* Text that roff takes as it is: no escapes, no requests. */
@@ -39,6 +40,20 @@ static void add_words(struct str *out)
         }
         str_add_char(out, '\n');
         add_roff(out, w[i].help);
+        str_add(out, ".\n");
+    }
+}
+
+static void add_fields(struct str *out)
+{
+    for (int i = 0; i < field_count(); i++) {
+        const struct field *f = field_at(i);
+        str_addf(out, ".TP\n\\fB");
+        add_roff(out, f->name);
+        str_addf(out, "\\fR%s", *f->unit ? " (" : "");
+        add_roff(out, f->unit);
+        str_addf(out, "%s\n", *f->unit ? ")" : "");
+        add_roff(out, f->help);
         str_add(out, ".\n");
     }
 }
@@ -139,9 +154,10 @@ static void add_archive_version(struct str *out)
 int main(void)
 {
     static const struct fill_part parts[] = {
-        {"@COMMANDS@", cli_man}, /* with their options */
-        {"@KEYS@", ui_man},      /* the table of actions */
-        {"@WORDS@", add_words},  /* the command language */
+        {"@COMMANDS@", cli_man},  /* with their options */
+        {"@KEYS@", ui_man},       /* the table of actions */
+        {"@WORDS@", add_words},   /* the command language */
+        {"@FIELDS@", add_fields}, /* of candidates */
         {"@ZOO@", add_zoo},
         {"@CG_OPS@", add_cg_ops},
         {"@PRESET_KEYS@", add_preset_keys},

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "family/family.h"
+#include "session/field.h"
 #include "session/fitting.h"
 #include "session/searching.h"
 
@@ -236,7 +237,7 @@ static bool list_command(struct ui *ui, enum action a, const char *arg)
     if (!l)
         return false;
     if (a == ACTION_BACK && l->filter[0]) {
-        list_set_filter(l, "");
+        command_filter(ui, "");
         return true;
     }
     if (a == ACTION_SORT && *arg) {
@@ -249,6 +250,29 @@ static bool list_command(struct ui *ui, enum action a, const char *arg)
     if (a == ACTION_SORT)
         ui_say(ui, "sorted by %s", l->sort < 0 ? "the usual order" : l->col[l->sort].title);
     return true;
+}
+
+static void session_line(struct ui *ui, const char *line);
+
+static void answer_batch(struct ui *ui, bool yes)
+{
+    if (yes)
+        session_batch_stop(ui->session);
+    ui_notices(ui);
+}
+
+/* While one goes on: stops it. */
+static void batch(struct ui *ui, const char *arg)
+{
+    int done, total;
+    char *line = x_asprintf("batch %s", *arg ? arg : session_filter(ui->session));
+    if (!*arg && session_batch_progress(ui->session, &done, &total))
+        ui_ask(ui, "stop the batch? What it put in stays (y/n) ", answer_batch);
+    else if (*arg)
+        session_line(ui, line);
+    else
+        ui_prompt(ui, line);
+    free(line);
 }
 
 /* What holds in every view. */
@@ -276,6 +300,9 @@ static bool common(struct ui *ui, enum action a, const char *arg)
         return true;
     case ACTION_SEARCH:
         ui_push(ui, VIEW_SEARCH);
+        return true;
+    case ACTION_BATCH:
+        batch(ui, arg);
         return true;
     case ACTION_NODES:
         ui_push(ui, VIEW_NODES);
@@ -434,6 +461,24 @@ static void offer_files(struct prompt_words *out, const char *head, const char *
     free(dir);
 }
 
+static bool in_field_name(char c)
+{
+    return c == '_' || (c >= 'a' && c <= 'z');
+}
+
+/* Fields (field.h) that the last word of an expression begins. */
+static void offer_fields(struct prompt_words *out, const char *text)
+{
+    size_t n = strlen(text);
+    while (n > 0 && in_field_name(text[n - 1]))
+        n--;
+    char *head = x_strndup(text, n);
+    for (int i = 0; i < field_count(); i++)
+        if (str_starts(field_at(i)->name, text + n))
+            offer(out, head, field_at(i)->name, "");
+    free(head);
+}
+
 static void offer_nodes(struct ui *ui, struct prompt_words *out, const char *head, const char *part)
 {
     const struct graph *g = session_is_open(ui->session) ? session_graph(ui->session) : NULL;
@@ -453,7 +498,10 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
 {
     struct ui *ui = ctx;
     size_t n = strcspn(text, " ");
-    if (!text[n]) {
+    if (ui->prompt.kind == PROMPT_FILTER) {
+        if (ui_top(ui) == VIEW_CANDIDATES)
+            offer_fields(out, text);
+    } else if (!text[n]) {
         int words;
         const struct session_word *w = session_words(&words);
         for (int a = 1; a < ACTION_COUNT; a++)
@@ -485,6 +533,8 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
         for (int i = 0; i < SESSION_FIT_SETTINGS && str_starts(text, "fit "); i++)
             if (str_starts(session_fit_name(i), part))
                 offer(out, head, session_fit_name(i), " ");
+        if (str_starts(text, "filter ") || str_starts(text, "sort ") || str_starts(text, "batch "))
+            offer_fields(out, text);
         if (str_starts(text, "open ") || str_starts(text, "export ") ||
             str_starts(text, "save-display ") || str_starts(text, "fit-save "))
             offer_files(out, head, part);

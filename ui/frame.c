@@ -45,10 +45,12 @@ static void draw_top(struct ui *ui, int w)
 {
     struct session *s = ui->session;
     char right[96] = "";
-    int done = 0, total = 0, x = 1;
+    int done = 0, total = 0, at, parts, x = 1;
     if (session_is_open(s))
         session_progress(s, &done, &total);
-    if (session_busy(s) && total > 0 && done < total)
+    if (session_batch_progress(s, &at, &parts))
+        snprintf(right, sizeof right, "batch %d/%d  ", at, parts);
+    else if (session_busy(s) && total > 0 && done < total)
         snprintf(right, sizeof right, "%d/%d  ", done, total);
     else if (session_fit_running(s))
         snprintf(right, sizeof right, "training %d %%  ", session_fit_percent(s));

@@ -41,6 +41,9 @@ static bool number_of(const struct list *l, int row, int col, double *v)
 
 static int column_by_title(const struct list *l, const char *title, size_t n)
 {
+    for (int c = 0; c < l->n_col; c++)
+        if (l->col[c].name && strcasecmp(l->col[c].name, title) == 0)
+            return c;
     for (int pass = 0; pass < 2; pass++)
         for (int c = 0; c < l->n_col; c++) {
             const char *t = l->col[c].title;
@@ -71,6 +74,8 @@ static bool relation(const struct list *l, const char *word, int *col, char *op,
 
 static bool passes(const struct list *l, int row)
 {
+    if (l->keeps)
+        return l->keeps(l->ctx, row);
     char words[sizeof l->filter];
     memcpy(words, l->filter, sizeof words);
     char *save = NULL;
@@ -193,12 +198,23 @@ void list_set_filter(struct list *l, const char *text)
 
 bool list_sort_by(struct list *l, const char *title)
 {
-    int c = column_by_title(l, title, strlen(title));
+    bool turned = title[0] == '-';
+    int c = column_by_title(l, title + turned, strlen(title + turned));
     if (c < 0)
         return false;
     l->sort = c;
+    l->descending = l->col[c].more != turned;
     list_refresh(l);
     return true;
+}
+
+/* The next one that is there; -1 after the last. */
+static int next_column(const struct list *l)
+{
+    int c = l->sort + 1;
+    while (c < l->n_col && l->hidden >> c & 1)
+        c++;
+    return c < l->n_col ? c : -1;
 }
 
 bool list_action(struct list *l, int action)
@@ -230,7 +246,7 @@ bool list_action(struct list *l, int action)
         l->at = n ? (l->at + n - 1) % n : 0;
         break;
     case ACTION_SORT:
-        l->sort = l->sort + 1 < l->n_col ? l->sort + 1 : -1;
+        l->sort = next_column(l);
         l->descending = false;
         list_refresh(l);
         break;
@@ -253,8 +269,8 @@ static void fit(const struct list *l, int total, int *width)
 {
     int need = 0, flexes = 0, worst;
     for (int c = 0; c < l->n_col; c++) {
-        width[c] = l->col[c].width;
-        need += width[c] + 1;
+        width[c] = l->hidden >> c & 1 ? 0 : l->col[c].width;
+        need += width[c] ? width[c] + 1 : 0;
     }
     need--;
     do {

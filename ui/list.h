@@ -12,7 +12,9 @@ struct list_column {
     int width; /* cells; of a flexible column the least */
     bool right;
     bool flex; /* shares what is left */
+    bool more; /* more of it is better: sorted by its name, that comes first */
     int prio;  /* columns with a higher number are left out first when space is short; 0: never */
+    const char *name; /* what it is called beside its title, or NULL */
 };
 
 struct list_source {
@@ -36,7 +38,10 @@ struct list {
     bool moved; /* by the user: from then on the cursor stays on its row */
     int sort;   /* column, -1: the source's order */
     bool descending;
-    char filter[128];
+    unsigned hidden; /* columns left out, by bits */
+    char filter[512];
+    /* What the filter keeps, when it is not for the list to say; NULL: rows with all its words. */
+    bool (*keeps)(void *ctx, int row);
     const char *empty; /* said when there are no rows */
 };
 
@@ -52,7 +57,8 @@ int list_row(const struct list *l);
 void list_go(struct list *l, int row);
 void list_draw(struct list *l, struct rect r);
 void list_set_filter(struct list *l, const char *text);
-/* By title (case does not matter, a prefix will do); false when there is none such. */
+/* By title or name (case does not matter, a prefix will do), the better first; "-TITLE": the other
+ * way round. False when there is none such. */
 bool list_sort_by(struct list *l, const char *title);
 /* Moves, sort keys; `action` is an enum action. true when it was one for a list. */
 bool list_action(struct list *l, int action);

@@ -1,5 +1,6 @@
 #include "ui/repair_rows.h"
 
+#include "session/describe.h"
 #include "ui/text.h"
 
 #include <stdio.h>
@@ -162,7 +163,7 @@ static void op_cell(const struct node *n, char *buf, size_t size)
         snprintf(buf, size, "%s%s %lldx%lld", node_is_depthwise(n) ? "dw" : "", node_op_type(n),
                  (long long)w.kernel[0], (long long)w.kernel[1]);
     else
-        text_ops(buf, size, node_op_type(n));
+        describe_ops(buf, size, node_op_type(n));
 }
 
 static void node_cell(const struct repair_rows *r, int32_t id, char *buf, size_t size)

@@ -184,34 +184,6 @@ bool text_has(const char *s, const char *part)
     return strcasestr(s, part) != NULL;
 }
 
-void text_ops(char *out, size_t size, const char *ops)
-{
-    static const struct {
-        const char *name, *brief;
-    } shorter[] = {
-        {"BatchNormalization", "BN"},   {"InstanceNormalization", "IN"},
-        {"LayerNormalization", "LN"},   {"GlobalAveragePool", "GlobalAvg"},
-        {"AveragePool", "AvgPool"},     {"ConvTranspose", "ConvT"},
-        {"DepthToSpace", "D2S"},        {"SpaceToDepth", "S2D"},
-        {"GlobalMaxPool", "GlobalMax"},
-    };
-    size_t k = 0;
-    while (*ops && k + 1 < size) {
-        bool word = k == 0 || out[k - 1] == ' ';
-        const char *put = NULL;
-        for (size_t i = 0; word && !put && i < sizeof shorter / sizeof *shorter; i++)
-            if (str_starts(ops, shorter[i].name)) {
-                put = shorter[i].brief;
-                ops += strlen(shorter[i].name);
-            }
-        if (put)
-            k += (size_t)snprintf(out + k, size - k, "%s", put);
-        else
-            out[k++] = *ops++;
-    }
-    out[k < size ? k : size - 1] = 0;
-}
-
 const char *text_count(long long n, char *buf, size_t size)
 {
     char digits[24];

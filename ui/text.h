@@ -30,9 +30,6 @@ int text_lines(const char *s, int cols, bool ascii);
 /* Case-insensitive (ASCII) search. */
 bool text_has(const char *s, const char *part);
 
-/* Operators with the long names shortened, for table cells: "Conv3x3 BN Relu". */
-void text_ops(char *out, size_t size, const char *ops);
-
 /* "1,234,567"; into buf, returned. */
 const char *text_count(long long n, char *buf, size_t size);
 /* Signed difference for people: "+1.20 M", "-3.4 %", "0"; into buf, returned. */

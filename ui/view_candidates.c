@@ -1,7 +1,9 @@
 /* What could replace the selected segment. The table fills while workers deliver; refused ones,
  * with the reason, are a table of their own behind Tab. */
-#include "ui/repair_words.h"
 #include "session/describe.h"
+#include "session/filter.h"
+#include "ui/candidate_rows.h"
+#include "ui/repair_words.h"
 #include "ui/view.h"
 
 #include "base/hash.h"
@@ -14,50 +16,13 @@ enum { WIDE = 150, LIST_PART = 65 };
 
 struct candidates {
     struct ui *ui;
+    struct candidate_rows rows;
     struct list fit, refused;
     bool show_refused;
+    char wrong[256]; /* what is the matter with the filter, "" for nothing */
+    char tag[32];    /* the last one given */
     struct canvas canvas;
     uint64_t asked; /* key of the drawing */
-};
-
-enum {
-    COL_RANK,
-    COL_ID,
-    COL_OPS,
-    COL_GAIN,
-    COL_RANGE,
-    COL_FLOPS,
-    COL_SHARE,
-    COL_PARAMS,
-    COL_CYCLES,
-    COL_ENERGY,
-    COL_REPAIR,
-    COL_CHANGES,
-    COL_MS
-};
-
-static const struct list_column columns[] = {
-    [COL_RANK] = {"rank", 4, .right = true},
-    [COL_ID] = {"id", 6},
-    [COL_OPS] = {"operators", 12, .flex = true},
-    [COL_GAIN] = {"est. acc", 9, .right = true},
-    [COL_RANGE] = {"90 %", 14, .right = true, .prio = 4},
-    [COL_FLOPS] = {"+FLOPs", 9, .right = true},
-    [COL_SHARE] = {"+%", 7, .right = true, .prio = 3},
-    [COL_PARAMS] = {"+params", 9, .right = true},
-    [COL_CYCLES] = {"+cycles", 9, .right = true, .prio = 2},
-    [COL_ENERGY] = {"+uJ", 8, .right = true, .prio = 5},
-    [COL_REPAIR] = {"repair", 9},
-    [COL_CHANGES] = {"chg", 3, .right = true, .prio = 1},
-    [COL_MS] = {"ms", 6, .right = true, .prio = 2},
-};
-
-enum { REF_ID, REF_OPS, REF_WHY };
-
-static const struct list_column refused_columns[] = {
-    [REF_ID] = {"id", 6},
-    [REF_OPS] = {"operators", 20, .flex = true},
-    [REF_WHY] = {"why not", 24, .flex = true},
 };
 
 static const struct session_candidate *at(const struct candidates *v, int row)
@@ -65,188 +30,39 @@ static const struct session_candidate *at(const struct candidates *v, int row)
     return session_candidate(ui_session(v->ui), row);
 }
 
-static int fit_rows(void *ctx)
-{
-    struct candidates *v = ctx;
-    return session_n_candidates(ui_session(v->ui));
-}
-
-static double now_flops(const struct candidates *v)
-{
-    const struct session *s = ui_session(v->ui);
-    const struct session_version *now = session_version(s, session_cursor(s));
-    return now ? (double)now->cost.flops : 0;
-}
-
-/* In per cent of accuracy; in the table's deviations and marked where the predictor knows no
- * network like this one. */
-static void gain_text(const struct pred_delta *e, char *buf, size_t size)
-{
-    if (!e)
-        snprintf(buf, size, "unknown");
-    else if (e->in_distribution)
-        snprintf(buf, size, "%+.2f %%", 100 * e->delta);
-    else
-        snprintf(buf, size, "%+.2f s?", e->delta);
-}
-
-static void range_text(const struct pred_delta *e, char *buf, size_t size)
-{
-    double unit = e && e->in_distribution ? 100 : 1;
-    if (e)
-        snprintf(buf, size, "%+.1f..%+.1f", unit * e->low, unit * e->high);
-}
-
-static void fit_cell(void *ctx, int row, int col, char *buf, size_t size)
-{
-    struct candidates *v = ctx;
-    const struct session_candidate *c = at(v, row);
-    if (!c || !c->result)
-        return;
-    switch (col) {
-    case COL_RANK:
-        snprintf(buf, size, "%d", row + 1);
-        break;
-    case COL_ID:
-        snprintf(buf, size, "%s", c->id);
-        break;
-    case COL_OPS:
-        text_ops(buf, size, c->ops);
-        break;
-    case COL_GAIN:
-        gain_text(c->estimate, buf, size);
-        break;
-    case COL_RANGE:
-        range_text(c->estimate, buf, size);
-        break;
-    case COL_FLOPS:
-        text_delta((double)c->delta_flops, buf, size);
-        break;
-    case COL_SHARE:
-        text_percent((double)c->delta_flops, now_flops(v), buf, size);
-        if (strlen(buf) > 2 && strcmp(buf + strlen(buf) - 2, " %") == 0)
-            buf[strlen(buf) - 2] = 0;
-        break;
-    case COL_PARAMS:
-        text_delta((double)c->delta_params, buf, size);
-        break;
-    case COL_CYCLES:
-        if (c->npu)
-            text_delta((double)c->delta_cycles, buf, size);
-        else
-            snprintf(buf, size, "unknown");
-        break;
-    case COL_ENERGY:
-        if (c->npu)
-            text_delta(c->delta_energy_uj, buf, size);
-        break;
-    case COL_REPAIR:
-        repair_brief(c->result, buf, size);
-        break;
-    case COL_CHANGES:
-        snprintf(buf, size, "%d", c->result->plan.n_change);
-        break;
-    default:
-        snprintf(buf, size, "%.1f", c->result->ms);
-    }
-}
-
-static bool fit_number(void *ctx, int row, int col, double *out)
-{
-    struct candidates *v = ctx;
-    const struct session_candidate *c = at(v, row);
-    if (!c || !c->result)
-        return false;
-    switch (col) {
-    case COL_RANK:
-        *out = row + 1;
-        return true;
-    case COL_GAIN:
-    case COL_RANGE:
-        if (!c->estimate)
-            return false;
-        *out = col == COL_GAIN ? c->estimate->delta : c->estimate->high - c->estimate->low;
-        return true;
-    case COL_FLOPS:
-        *out = (double)c->delta_flops;
-        return true;
-    case COL_SHARE:
-        *out = now_flops(v) > 0 ? 100.0 * (double)c->delta_flops / now_flops(v) : 0;
-        return true;
-    case COL_PARAMS:
-        *out = (double)c->delta_params;
-        return true;
-    case COL_CYCLES:
-    case COL_ENERGY:
-        *out = col == COL_CYCLES ? (double)c->delta_cycles : c->delta_energy_uj;
-        return c->npu != NULL;
-    case COL_CHANGES:
-        *out = c->result->plan.n_change;
-        return true;
-    case COL_MS:
-        *out = c->result->ms;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static int fit_style(void *ctx, int row, int col)
-{
-    struct candidates *v = ctx;
-    const struct session_candidate *c = at(v, row);
-    if (!c || !c->result)
-        return STYLE_DIM;
-    if (col == COL_GAIN && c->estimate && c->estimate->in_distribution && c->record)
-        return c->estimate->low > 0 ? STYLE_GOOD : c->estimate->high < 0 ? STYLE_BAD : STYLE_TEXT;
-    double d = col == COL_PARAMS   ? (double)c->delta_params
-               : col == COL_CYCLES ? (double)c->delta_cycles
-               : col == COL_ENERGY ? c->delta_energy_uj
-                                   : (double)c->delta_flops;
-    if (col == COL_FLOPS || col == COL_SHARE || col == COL_PARAMS || col == COL_CYCLES ||
-        col == COL_ENERGY)
-        return d < 0 ? STYLE_GOOD : d > 0 ? STYLE_BAD : STYLE_DIM;
-    if (col == COL_REPAIR)
-        return c->result->status == MEND_UNCHANGED ? STYLE_DIM : STYLE_WARN;
-    return col == COL_OPS ? STYLE_TEXT : STYLE_DIM;
-}
-
-static uint64_t fit_id(void *ctx, int row)
-{
-    struct candidates *v = ctx;
-    const struct session_candidate *c = at(v, row);
-    return c ? (uint64_t)c->record + 1 : 0;
-}
-
-static const struct list_source fit_source = {fit_rows, fit_cell, fit_number, fit_style, fit_id};
-
-static int refused_rows(void *ctx)
-{
-    struct candidates *v = ctx;
-    return session_n_refused(ui_session(v->ui));
-}
-
-static void refused_cell(void *ctx, int row, int col, char *buf, size_t size)
-{
-    struct candidates *v = ctx;
-    const struct session_candidate *c = session_refused(ui_session(v->ui), row);
-    if (c && col == REF_OPS)
-        text_ops(buf, size, c->ops);
-    else if (c)
-        snprintf(buf, size, "%s", col == REF_ID ? c->id : c->reason);
-}
-
-static uint64_t refused_id(void *ctx, int row)
-{
-    struct candidates *v = ctx;
-    const struct session_candidate *c = session_refused(ui_session(v->ui), row);
-    return c ? (uint64_t)c->record + 1 : 0;
-}
-
-static const struct list_source refused_source = {refused_rows, refused_cell, NULL, NULL,
-                                                  refused_id};
-
 /* ---- the view ---- */
+
+static void refresh(struct candidates *v)
+{
+    candidate_list_refresh(&v->fit, &v->rows);
+    list_refresh(&v->refused);
+}
+
+static enum status filter_refused(struct candidates *v, const char *text, struct err *err)
+{
+    struct filter *f = NULL;
+    if (*text)
+        TRY(filter_parse(text, &f, err));
+    filter_free(v->rows.refused_filter);
+    v->rows.refused_filter = f;
+    return ST_OK;
+}
+
+/* A text with an operator is an expression, any other one is words to look for. While one is being
+ * typed the last that could be understood holds. */
+static void candidates_filter(struct ui *ui, void *self, const char *text)
+{
+    struct candidates *v = self;
+    struct err err = {0};
+    bool meant = filter_is_meant(text);
+    const char *expression = meant ? text : "";
+    struct list *l = v->show_refused ? &v->refused : &v->fit;
+    enum status st = v->show_refused ? filter_refused(v, expression, &err)
+                                     : session_set_filter(ui_session(ui), expression, &err);
+    snprintf(v->wrong, sizeof v->wrong, "%s", st == ST_OK ? "" : err.msg);
+    l->keeps = !meant ? NULL : v->show_refused ? candidate_refused_kept : candidate_kept;
+    list_set_filter(l, text);
+}
 
 static enum status candidates_open(struct ui *ui, void *self, struct err *err)
 {
@@ -254,47 +70,89 @@ static enum status candidates_open(struct ui *ui, void *self, struct err *err)
     v->ui = ui;
     if (session_selected(ui_session(ui)) < 0)
         return err_set(err, ST_USAGE, "no segment is selected");
-    list_init(&v->fit, columns, sizeof columns / sizeof *columns, &fit_source, v);
-    list_init(&v->refused, refused_columns, 3, &refused_source, v);
-    list_refresh(&v->fit);
-    list_refresh(&v->refused);
+    v->rows.session = ui_session(ui);
+    candidate_list_init(&v->fit, &v->rows);
+    candidate_refused_list_init(&v->refused, &v->rows);
+    /* a filter holds for all segments */
+    snprintf(v->fit.filter, sizeof v->fit.filter, "%s", session_filter(v->rows.session));
+    v->fit.keeps = candidate_kept;
+    refresh(v);
     return ST_OK;
+}
+
+/* Whether a filter asks for accuracies where the predictor has none to tell. */
+static bool asks_in_vain(const struct candidates *v)
+{
+    const struct session_candidate *c = at(v, 0);
+    return c && c->estimate && !c->estimate->in_distribution && v->fit.keeps &&
+           v->fit.shown.n == 0 && text_has(v->fit.filter, "dacc");
+}
+
+/* How many there are, and how far the looking is. */
+static void add_counts(const struct candidates *v, struct str *out)
+{
+    const struct session *s = ui_session(v->ui);
+    const struct list *l = v->show_refused ? &v->refused : &v->fit;
+    int done = 0, total = 0;
+    session_progress(s, &done, &total);
+    if (asks_in_vain(v)) {
+        str_addf(out, "0 of %d shown: the predictor knows no such network; try dsigma for dacc",
+                 session_n_candidates(s));
+        return;
+    }
+    str_addf(out, "%d fit, %d refused", session_n_candidates(s), session_n_refused(s));
+    if (l->filter[0])
+        str_addf(out, ", %zu shown by /%s", l->shown.n, l->filter);
+    if (session_n_same(s))
+        str_addf(out, ", +%d that give the same network", session_n_same(s));
+    if (total < 0)
+        str_add(out, "; asking the database ...");
+    else if (done < total)
+        str_addf(out, "; %d of %d tried ...", done, total);
+    if (v->show_refused)
+        str_add(out, "; these are the refused");
+}
+
+/* What is the matter with the filter, and which one holds instead. */
+static void add_wrong(const struct candidates *v, struct str *out)
+{
+    const char *kept = v->show_refused ? "" : session_filter(ui_session(v->ui));
+    str_addf(out, "filter: %s%s%s", v->wrong, *kept ? "; shown: " : "", kept);
+}
+
+static const char *why_empty(const struct candidates *v, const struct session_segment *seg)
+{
+    const struct session *s = ui_session(v->ui);
+    int done = 0, total = 0;
+    session_progress(s, &done, &total);
+    return !seg->ok                    ? seg->why
+           : total < 0 || done < total ? "looking for candidates ..."
+           : session_n_refused(s)      ? "no replacement fits; Tab shows the refused ones and why"
+                                  : "the database has no replacement with these inputs and outputs";
 }
 
 static void draw_head(struct candidates *v, struct rect r)
 {
     struct session *s = ui_session(v->ui);
-    int k = session_selected(s), done = 0, total = 0;
+    int k = session_selected(s);
     const struct session_segment *seg = session_segment(s, k);
     char si[24], line[256];
+    struct str counts = {0};
     if (!seg)
         return;
-    session_progress(s, &done, &total);
     int head = snprintf(line, sizeof line, "segment %d  ", k);
-    text_ops(line + head, sizeof line - (size_t)head, seg->ops);
+    describe_ops(line + head, sizeof line - (size_t)head, seg->ops);
     int x = 1 + screen_add(r.y, 1, r.w - 30 > 20 ? r.w - 30 : r.w - 2, theme_segment(k), line);
     screen_putf(r.y, x + 2, r.w - x - 2, STYLE_DIM, "%d node%s, %s FLOPs", seg->region.n,
                 seg->region.n == 1 ? "" : "s", str_si((double)seg->cost.flops, si, sizeof si));
-    size_t n = (size_t)snprintf(line, sizeof line, "%d fit, %d refused", session_n_candidates(s),
-                                session_n_refused(s));
-    if (session_n_same(s))
-        n += (size_t)snprintf(line + n, sizeof line - n, ", +%d that give the same network",
-                              session_n_same(s));
-    if (total < 0)
-        snprintf(line + n, sizeof line - n, "; asking the database ...");
-    else if (done < total)
-        snprintf(line + n, sizeof line - n, "; %d of %d tried ...", done, total);
     char how[128];
     repair_settings(session_repair(s), how, sizeof how);
     int w = text_width(how, theme_ascii());
-    screen_putf(r.y + 1, 1, r.w - 3 - w, STYLE_DIM, "%s%s", line,
-                v->show_refused ? "; these are the refused" : "");
+    (v->wrong[0] ? add_wrong : add_counts)(v, &counts);
+    screen_put(r.y + 1, 1, r.w - 3 - w, v->wrong[0] ? STYLE_WARN : STYLE_DIM, str_text(&counts));
+    str_done(&counts);
     screen_put_right(r.y + 1, r.w - 1 - w, w, STYLE_WARN, how);
-    v->fit.empty = !seg->ok                    ? seg->why
-                   : total < 0 || done < total ? "looking for candidates ..."
-                   : session_n_refused(s)
-                       ? "no replacement fits; Tab shows the refused ones and why"
-                       : "the database has no replacement with these inputs and outputs";
+    v->fit.empty = why_empty(v, seg);
     v->refused.empty = "none was refused";
 }
 
@@ -343,6 +201,8 @@ static void draw_detail(struct candidates *v, struct rect r)
     struct str line = {0};
     char gain[80];
     screen_putf(r.y + 1, r.x + 1, r.w - 1, STYLE_BOLD, "%s  %s", c->id, c->ops);
+    if (*c->tags)
+        str_addf(&line, "tags: %s; ", c->tags);
     if (c->estimate && c->record)
         str_addf(&line, "accuracy, estimated: %s, as in %s; ",
                  describe_gain_interval(c->estimate, gain, sizeof gain), c->estimate_table);
@@ -462,7 +322,56 @@ static void reject(struct candidates *v)
         ui_fail(v->ui, &err);
     else
         ui_say(v->ui, "%s is hidden in this session", id);
-    list_refresh(&v->fit);
+    refresh(v);
+}
+
+/* The row under the cursor; NULL, and a message, when there is none. */
+static const struct session_candidate *in_hand(struct candidates *v)
+{
+    int row = list_row(v->show_refused ? &v->refused : &v->fit);
+    if (row < 0)
+        ui_say(v->ui, "no candidate is selected");
+    return row < 0 ? NULL : v->show_refused ? session_refused(ui_session(v->ui), row) : at(v, row);
+}
+
+/* Gives the tag, or takes it off. */
+static void tag(struct candidates *v, const char *name)
+{
+    struct session *s = ui_session(v->ui);
+    const struct session_candidate *c = in_hand(v);
+    struct err err = {0};
+    bool changed = false;
+    char id[SEGDB_NAME];
+    if (!c)
+        return;
+    if (!*name) {
+        char line[48];
+        snprintf(line, sizeof line, "tag %s", v->tag);
+        ui_prompt(v->ui, line);
+        return;
+    }
+    snprintf(id, sizeof id, "%s", c->id);
+    enum status st = session_tag(s, id, name, true, &changed, &err);
+    bool off = st == ST_OK && !changed;
+    if (off)
+        st = session_tag(s, id, name, false, NULL, &err);
+    if (st != ST_OK) {
+        ui_fail(v->ui, &err);
+        return;
+    }
+    snprintf(v->tag, sizeof v->tag, "%s", name);
+    ui_say(v->ui, "%s %s the tag %s", id, off ? "no longer has" : "has", name);
+    refresh(v);
+}
+
+static void more(struct candidates *v)
+{
+    const struct session_candidate *c = in_hand(v);
+    struct err err = {0};
+    if (c && session_more(ui_session(v->ui), c->id, &err) != ST_OK)
+        ui_fail(v->ui, &err);
+    else if (c)
+        ui_say(v->ui, "looking for more like %s ...", c->id);
 }
 
 static bool candidates_action(struct ui *ui, void *self, enum action a, const char *arg)
@@ -485,6 +394,12 @@ static bool candidates_action(struct ui *ui, void *self, enum action a, const ch
     case ACTION_REJECT:
         reject(v);
         return true;
+    case ACTION_TAG:
+        tag(v, arg);
+        return true;
+    case ACTION_MORE:
+        more(v);
+        return true;
     case ACTION_GROW:
     case ACTION_ADAPT:
     case ACTION_MULTIPLE:
@@ -504,10 +419,8 @@ static void candidates_changed(struct ui *ui, void *self, unsigned what)
     (void)ui;
     if (what & UI_EDITED) /* another view may have used the drawing's place */
         v->asked = 0;
-    if (what & (SESSION_CHANGED_CANDIDATES | UI_EDITED)) {
-        list_refresh(&v->fit);
-        list_refresh(&v->refused);
-    }
+    if (what & (SESSION_CHANGED_CANDIDATES | UI_EDITED))
+        refresh(v);
 }
 
 static void candidates_close(struct ui *ui, void *self)
@@ -516,6 +429,7 @@ static void candidates_close(struct ui *ui, void *self)
     (void)ui;
     list_done(&v->fit);
     list_done(&v->refused);
+    filter_free(v->rows.refused_filter);
 }
 
 static struct list *candidates_list(void *self)
@@ -530,6 +444,7 @@ const struct view_ops view_candidates = {
     .draw = candidates_draw,
     .action = candidates_action,
     .changed = candidates_changed,
+    .filter = candidates_filter,
     .close = candidates_close,
     .list = candidates_list,
 };

@@ -2,6 +2,7 @@
  * is solved by a worker while it is typed; one that cannot be is refused with the conflict, and the
  * last repair that was found stays on the screen until the number is changed or given up. */
 #include "ui/repair_rows.h"
+#include "session/describe.h"
 #include "ui/repair_words.h"
 #include "ui/view.h"
 
@@ -190,7 +191,7 @@ static void draw_title(struct repair *v, struct rect r)
 {
     const struct session_candidate *c = shown(v);
     char ops[256], side[160];
-    text_ops(ops, sizeof ops, c->ops);
+    describe_ops(ops, sizeof ops, c->ops);
     repair_settings(session_repair(ui_session(v->ui)), side, sizeof side);
     if (refused(v) && v->rows.after)
         snprintf(side, sizeof side, "%s", "shown: the last that fit");

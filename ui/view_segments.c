@@ -1,4 +1,5 @@
 /* The segments of the network: a table, and the network drawn in levels, coloured by segment. */
+#include "session/describe.h"
 #include "ui/view.h"
 
 #include "base/mem.h"
@@ -74,7 +75,7 @@ static void cell(void *ctx, int row, int col, char *buf, size_t size)
         snprintf(buf, size, "%d", row);
         break;
     case COL_OPS:
-        text_ops(buf, size, s->ops);
+        describe_ops(buf, size, s->ops);
         break;
     case COL_NODES:
         snprintf(buf, size, "%d", s->region.n);

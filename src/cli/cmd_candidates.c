@@ -33,6 +33,23 @@ static enum status refused(struct cli *c, struct session *s, int i,
     return ST_OK;
 }
 
+static void listed_json(struct json *j, struct session *s, int top)
+{
+    int *rank = x_calloc((size_t)session_n_candidates(s) + 1, sizeof *rank);
+    int n = session_listed(s, rank);
+    json_kint(j, "kept", n);
+    json_key(j, "candidates");
+    json_array(j);
+    for (int i = 0; i < n && i < top; i++) {
+        json_object(j);
+        json_kint(j, "rank", rank[i] + 1);
+        cli_json_candidate(j, session_candidate(s, rank[i]));
+        json_object_end(j);
+    }
+    json_array_end(j);
+    free(rank);
+}
+
 static enum status candidates_json(struct cli *c, struct session *s, int k, int top,
                                    struct err *err)
 {
@@ -45,15 +62,7 @@ static enum status candidates_json(struct cli *c, struct session *s, int k, int 
     json_kint(&j, "tried", session_n_candidates(s) + session_n_refused(s));
     json_kint(&j, "accepted", session_n_candidates(s));
     json_kint(&j, "same", session_n_same(s));
-    json_key(&j, "candidates");
-    json_array(&j);
-    for (int i = 0; i < session_n_candidates(s) && i < top; i++) {
-        json_object(&j);
-        json_kint(&j, "rank", i + 1);
-        cli_json_candidate(&j, session_candidate(s, i));
-        json_object_end(&j);
-    }
-    json_array_end(&j);
+    listed_json(&j, s, top);
     json_key(&j, "rejected");
     json_array(&j);
     for (int i = 0; i < session_n_refused(s) && st == ST_OK; i++) {
@@ -82,8 +91,29 @@ static enum status candidates_text(struct cli *c, struct session *s, int top, st
     return ST_OK;
 }
 
+/* What --filter and --sort say. */
+static enum status set_listing(struct cli *c, struct session *s, struct err *err)
+{
+    struct err why = {0};
+    const char *filter = cli_get(c, "--filter"), *sort = cli_get(c, "--sort");
+    if (filter && session_set_filter(s, filter, &why) != ST_OK)
+        return err_set(err, why.code, "--filter: %s", why.msg);
+    if (sort && session_set_order(s, sort, &why) != ST_OK)
+        return err_set(err, why.code, "--sort: %s", why.msg);
+    return ST_OK;
+}
+
+static bool keeps_any(struct session *s)
+{
+    for (int i = 0; i < session_n_candidates(s); i++)
+        if (session_keeps(s, session_candidate(s, i)))
+            return true;
+    return false;
+}
+
 static enum status find(struct cli *c, struct session *s, int k, int top, struct err *err)
 {
+    TRY(set_listing(c, s, err));
     TRY(session_open(s, c->arg[0], SESSION_ASK, err));
     TRY(cli_set_repair(c, s, err));
     TRY(session_select(s, k, err));
@@ -96,8 +126,11 @@ static enum status find(struct cli *c, struct session *s, int k, int top, struct
     const struct session_segment *seg = session_segment(s, k);
     if (!seg->ok)
         return err_set(err, ST_NO, "segment %d cannot be replaced: %s", k, seg->why);
-    return session_n_candidates(s) ? ST_OK
-                                   : err_set(err, ST_NO, "segment %d: no candidate fits", k);
+    if (!session_n_candidates(s))
+        return err_set(err, ST_NO, "segment %d: no candidate fits", k);
+    return keeps_any(s)
+               ? ST_OK
+               : err_set(err, ST_NO, "segment %d: no candidate passes %s", k, session_filter(s));
 }
 
 static enum status run_candidates(struct cli *c, struct err *err)
@@ -199,6 +232,9 @@ static const struct cli_option options_candidates[] = {
     {"--segment", "-k", "K", "the segment (autogo segment lists them)"},
     {"--top", "-n", "N", "how many to list (20)"},
     {"--tries", NULL, "N", "how many records of the database to try (100)"},
+    {"--filter", NULL, "EXPR",
+     "list only those with such numbers and names: dflops<-1% && ops~conv3x3 && !adapted"},
+    {"--sort", NULL, "FIELD", "the better by a field first; -FIELD: the other way round"},
     CLI_REPAIR_OPTIONS,
     {"--explain", NULL, NULL, "tell why each refused one cannot be repaired"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},

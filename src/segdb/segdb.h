@@ -113,6 +113,10 @@ enum status segdb_query(struct segdb *db, const struct graph *g, const struct re
 enum status segdb_query_ports(struct segdb *db, const struct graph *g, const struct region *r,
                               int n_in, int n_out, int limit, int64_t **ids, int *n,
                               struct err *err);
+/* Ids of the records with the port counts of a fragment, most alike first: those of its operator
+ * sequence, then as segdb_query orders. The record of the fragment itself is among them. */
+enum status segdb_query_like(struct segdb *db, const struct graph *fragment, int limit,
+                             int64_t **ids, int *n, struct err *err);
 /* FLOPs (paper's rule) over elements at the input ports times their mean width: about the same for
  * one structure at all widths and resolutions. */
 double segdb_relative_cost(int64_t flops_paper, const struct ttype *const *in, int n_in);

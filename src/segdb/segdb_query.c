@@ -14,6 +14,8 @@ struct answer {
     struct segdb *db;
     int n_in, n_out, limit;
     double relative;
+    uint64_t like;      /* hash of the operators that go first, */
+    VEC(int64_t) alike; /* and their records */
     VEC(int64_t) id;
     VEC(int64_t) spare; /* passed over: too many with the same operators */
     struct u64map ops;  /* hash of operators -> records taken */
@@ -48,12 +50,20 @@ static enum status advance(const struct answer *a, struct cursor *c, struct err 
 static void offer(struct answer *a, int64_t id, uint64_t ops_hash)
 {
     int64_t *taken = u64map_put(&a->ops, ops_hash, 0);
-    if (*taken < SAME_OPS) {
+    if (a->like && ops_hash == a->like)
+        vec_push(&a->alike, id);
+    else if (*taken < SAME_OPS) {
         ++*taken;
         vec_push(&a->id, id);
     } else {
         vec_push(&a->spare, id);
     }
+}
+
+/* Those that are alike may come late. */
+static bool full(const struct answer *a)
+{
+    return (a->like ? a->alike.n : a->id.n) >= (size_t)a->limit;
 }
 
 static struct cursor *nearest(struct cursor *c, int n)
@@ -88,8 +98,7 @@ static enum status search_ratio(struct answer *a, int ratio, struct err *err)
         sqlite3_bind_double(c[k].s, 4, a->relative);
         st = advance(a, &c[k], err);
     }
-    while (st == ST_OK && a->id.n < (size_t)a->limit && look-- > 0 &&
-           (at = nearest(c, CURSORS)) != NULL) {
+    while (st == ST_OK && !full(a) && look-- > 0 && (at = nearest(c, CURSORS)) != NULL) {
         offer(a, at->base | sqlite3_column_int64(at->s, 0),
               (uint64_t)sqlite3_column_int64(at->s, 2));
         st = advance(a, at, err);
@@ -156,6 +165,28 @@ static enum status search_other_ratios(struct answer *a, int ratio, struct err *
     return st;
 }
 
+/* Takes what the answer holds. */
+static enum status answer(struct answer *a, int ratio, int64_t **ids, int *n, struct err *err)
+{
+    enum status st = a->limit > 0 ? search_ratio(a, ratio, err) : ST_OK;
+    if (st == ST_OK && !full(a))
+        st = search_other_ratios(a, ratio, err);
+    for (size_t i = 0; i < a->id.n; i++)
+        vec_push(&a->alike, a->id.at[i]);
+    for (size_t i = 0; i < a->spare.n && a->alike.n < (size_t)a->limit; i++)
+        vec_push(&a->alike, a->spare.at[i]);
+    if (st == ST_OK) {
+        *n = a->alike.n < (size_t)a->limit ? (int)a->alike.n : a->limit;
+        *ids = a->alike.at;
+    } else {
+        vec_done(&a->alike);
+    }
+    vec_done(&a->id);
+    vec_done(&a->spare);
+    u64map_done(&a->ops);
+    return st;
+}
+
 enum status segdb_query_ports(struct segdb *db, const struct graph *g, const struct region *r,
                               int n_in, int n_out, int limit, int64_t **ids, int *n,
                               struct err *err)
@@ -176,24 +207,29 @@ enum status segdb_query_ports(struct segdb *db, const struct graph *g, const str
                        .relative = segdb_relative_cost(c.flops_paper, t, r->n_in)};
     int ratio = segdb_ratio(t, r->n_in, t + r->n_in, r->n_out);
     free(t);
-    enum status st = limit > 0 ? search_ratio(&a, ratio, err) : ST_OK;
-    if (st == ST_OK && a.id.n < (size_t)a.limit)
-        st = search_other_ratios(&a, ratio, err);
-    for (size_t i = 0; i < a.spare.n && a.id.n < (size_t)a.limit; i++)
-        vec_push(&a.id, a.spare.at[i]);
-    if (st == ST_OK) {
-        *n = (int)a.id.n;
-        *ids = a.id.at;
-    } else {
-        vec_done(&a.id);
-    }
-    vec_done(&a.spare);
-    u64map_done(&a.ops);
-    return st;
+    return answer(&a, ratio, ids, n, err);
 }
 
 enum status segdb_query(struct segdb *db, const struct graph *g, const struct region *r, int limit,
                         int64_t **ids, int *n, struct err *err)
 {
     return segdb_query_ports(db, g, r, r->n_in, r->n_out, limit, ids, n, err);
+}
+
+enum status segdb_query_like(struct segdb *db, const struct graph *fragment, int limit,
+                             int64_t **ids, int *n, struct err *err)
+{
+    struct segdb_row row = {0};
+    if (db->writing)
+        return err_set(err, ST_USAGE, "the database is being made");
+    segdb_row_measure(&row, fragment);
+    struct answer a = {.db = db,
+                       .n_in = row.n_in,
+                       .n_out = row.n_out,
+                       .limit = limit > 0 ? limit : 0,
+                       .relative = row.relative,
+                       .like = row.ops_hash};
+    int ratio = row.ratio;
+    segdb_row_done(&row);
+    return answer(&a, ratio, ids, n, err);
 }

@@ -128,6 +128,84 @@ static enum status cmd_CANDIDATES(const struct call *c, struct err *err)
     return ST_OK;
 }
 
+static enum status cmd_FILTER(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    TRY(session_set_filter(c->s, c->n ? c->word[0] : "", err));
+    if (c->n && session_n_candidates(c->s)) {
+        int *rank = x_calloc((size_t)session_n_candidates(c->s), sizeof *rank);
+        str_addf(c->out, "%d of %d candidates pass\n", session_listed(c->s, rank),
+                 session_n_candidates(c->s));
+        free(rank);
+    }
+    return ST_OK;
+}
+
+static enum status cmd_SORT(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    return session_set_order(c->s, c->n ? c->word[0] : "", err);
+}
+
+static enum status cmd_FIELDS(const struct call *c, struct err *err)
+{
+    (void)err;
+    describe_fields(c->out);
+    return ST_OK;
+}
+
+/* The candidate that argument i names by rank or id, else the shown one; its id into buf. */
+static enum status id_arg(const struct call *c, int i, char buf[SEGDB_NAME], struct err *err)
+{
+    const struct session_candidate *p = session_previewed(c->s);
+    int64_t record;
+    int rank;
+    if (c->n <= i && !p)
+        return err_set(err, ST_NO, "no candidate is shown (show RANK)");
+    const char *id = c->n <= i ? p->id : c->word[i];
+    if (!candidate_parse_id(id, &record)) {
+        TRY(rank_arg(c, id, &rank, err));
+        id = session_candidate(c->s, rank)->id;
+    }
+    snprintf(buf, SEGDB_NAME, "%s", id);
+    return ST_OK;
+}
+
+static enum status cmd_MORE(const struct call *c, struct err *err)
+{
+    char id[SEGDB_NAME];
+    TRY(session_need_model(c->s, err));
+    TRY(settle(c, err));
+    TRY(id_arg(c, 0, id, err));
+    TRY(session_more(c->s, id, err));
+    return settle(c, err);
+}
+
+static enum status tag(const struct call *c, bool on, struct err *err)
+{
+    char id[SEGDB_NAME];
+    bool changed;
+    TRY(session_may_edit(c->s, err));
+    TRY(id_arg(c, 1, id, err));
+    TRY(session_tag(c->s, id, c->word[0], on, &changed, err));
+    str_addf(c->out, "%s %s the tag %s\n", id,
+             on        ? changed ? "has" : "already has"
+             : changed ? "no longer has"
+                       : "does not have",
+             c->word[0]);
+    return ST_OK;
+}
+
+static enum status cmd_TAG(const struct call *c, struct err *err)
+{
+    return tag(c, true, err);
+}
+
+static enum status cmd_UNTAG(const struct call *c, struct err *err)
+{
+    return tag(c, false, err);
+}
+
 static enum status cmd_SHOW(const struct call *c, struct err *err)
 {
     int rank = 0;
@@ -283,6 +361,24 @@ static enum status cmd_REPLACE(const struct call *c, struct err *err)
     TRY(session_replace(c->s, k, c->word[1], (const char *const *)c->word + 2, c->n - 2, err));
     tell_version(c);
     return ST_OK;
+}
+
+static enum status cmd_BATCH(const struct call *c, struct err *err)
+{
+    int done, total;
+    TRY(session_need_model(c->s, err));
+    if (c->n && strcmp(c->word[0], "stop") == 0) {
+        session_batch_stop(c->s);
+        return ST_OK;
+    }
+    TRY(settle(c, err));
+    TRY(session_batch(c->s, c->n ? c->word[0] : "", err));
+    if (c->flags & SESSION_ASYNC && session_batch_progress(c->s, &done, &total)) {
+        str_addf(c->out, "a batch over %d segments goes on (batch stop)\n", total - done);
+        return ST_OK;
+    }
+    TRY(settle(c, err));
+    return c->flags & SESSION_ASYNC ? ST_OK : batch_tell(c->s, c->out, err);
 }
 
 static enum status cmd_EDIT(const struct call *c, struct err *err)
@@ -539,20 +635,43 @@ static enum status split_line(char *line, char **word, int *n, struct err *err)
     }
 }
 
+static const struct session_word *find_word(const char *name, size_t n)
+{
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+        if (strlen(words[k].name) == n && strncmp(words[k].name, name, n) == 0)
+            return &words[k];
+    return NULL;
+}
+
 static enum status run_words(struct session *s, char **word, int n, unsigned flags, struct str *out,
                              struct err *err)
 {
-    size_t k = 0;
-    while (k < sizeof words / sizeof *words && strcmp(words[k].name, word[0]) != 0)
-        k++;
-    if (k == sizeof words / sizeof *words)
+    const struct session_word *w = find_word(word[0], strlen(word[0]));
+    if (!w)
         return err_set(err, ST_USAGE, "no command '%s' (help lists them)", word[0]);
     int lo, hi;
-    arity(words[k].args, &lo, &hi);
+    arity(w->args, &lo, &hi);
     if (n - 1 < lo || n - 1 > hi)
-        return err_set(err, ST_USAGE, "usage: %s %s", words[k].name, words[k].args);
+        return err_set(err, ST_USAGE, "usage: %s %s", w->name, w->args);
     struct call c = {.s = s, .flags = flags, .n = n - 1, .word = word + 1, .out = out};
-    return functions[k](&c, err);
+    return functions[w - words](&c, err);
+}
+
+/* An expression is one argument as it stands, blanks and quotes and all. */
+static bool split_expression(char *line, char **word, int *n)
+{
+    char *name = line + strspn(line, " \t"), *rest = name + strcspn(name, " \t\r\n");
+    const struct session_word *w = find_word(name, (size_t)(rest - name));
+    if (!w || !strstr(w->args, "EXPR"))
+        return false;
+    char *arg = rest + strspn(rest, " \t\r\n"), *end = arg + strlen(arg);
+    while (end > arg && strchr(" \t\r\n", end[-1]))
+        end--;
+    *end = *rest = '\0';
+    word[0] = name;
+    word[1] = arg;
+    *n = 1 + (end > arg);
+    return true;
 }
 
 enum status session_command(struct session *s, const char *line, unsigned flags, struct str *out,
@@ -560,7 +679,7 @@ enum status session_command(struct session *s, const char *line, unsigned flags,
 {
     char *copy = x_strdup(line), *word[MAX_WORDS];
     int n;
-    enum status st = split_line(copy, word, &n, err);
+    enum status st = split_expression(copy, word, &n) ? ST_OK : split_line(copy, word, &n, err);
     if (st == ST_OK && n)
         st = run_words(s, word, n, flags, out, err);
     free(copy);

@@ -1,11 +1,40 @@
 #include "session/describe.h"
 
 #include "base/mem.h"
+#include "session/field.h"
 #include "session/settings.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+void describe_ops(char *out, size_t size, const char *ops)
+{
+    static const struct {
+        const char *name, *brief;
+    } shorter[] = {
+        {"BatchNormalization", "BN"},   {"InstanceNormalization", "IN"},
+        {"LayerNormalization", "LN"},   {"GlobalAveragePool", "GlobalAvg"},
+        {"AveragePool", "AvgPool"},     {"ConvTranspose", "ConvT"},
+        {"DepthToSpace", "D2S"},        {"SpaceToDepth", "S2D"},
+        {"GlobalMaxPool", "GlobalMax"},
+    };
+    size_t k = 0;
+    while (*ops && k + 1 < size) {
+        bool word = k == 0 || out[k - 1] == ' ';
+        const char *put = NULL;
+        for (size_t i = 0; word && !put && i < sizeof shorter / sizeof *shorter; i++)
+            if (str_starts(ops, shorter[i].name)) {
+                put = shorter[i].brief;
+                ops += strlen(shorter[i].name);
+            }
+        if (put)
+            k += (size_t)snprintf(out + k, size - k, "%s", put);
+        else
+            out[k++] = *ops++;
+    }
+    out[k < size ? k : size - 1] = 0;
+}
 
 const char *describe_delta(int64_t v, char *buf, size_t size)
 {
@@ -101,35 +130,62 @@ static const char *repair_way(const struct candidate *c, char *buf, size_t size)
     return buf;
 }
 
-void describe_candidates(struct session *s, int top, struct str *out)
+/* "segment 3: 97 candidates, 12 kept by dacc>0, 3 refused". */
+static void add_counts(const struct session *s, int kept, struct str *out)
 {
-    int done, total, n = session_n_candidates(s);
-    char f[32], p[32], way[32], gain[64];
+    int done, total;
     session_progress(s, &done, &total);
-    str_addf(out, "segment %d: %d candidates, %d refused", session_selected(s), n,
-             session_n_refused(s));
+    str_addf(out, "segment %d: %d candidates", session_selected(s), session_n_candidates(s));
+    if (*session_filter(s))
+        str_addf(out, ", %d kept by %s", kept, session_filter(s));
+    str_addf(out, ", %d refused", session_n_refused(s));
     if (session_n_same(s))
         str_addf(out, ", +%d that give the same network", session_n_same(s));
     if (done != total)
         str_add(out, ", still looking");
-    const struct session_candidate *first = n ? session_candidate(s, 0) : NULL;
-    bool estimated = first && first->estimate;
-    str_addf(out, "\nrank id        %sflops      params     repair      operators\n",
-             estimated ? "est. accuracy (90 %)         " : "");
-    for (int i = 0; i < n && i < top; i++) {
-        const struct session_candidate *c = session_candidate(s, i);
-        str_addf(out, "%4d %-9s ", i + 1, c->id);
-        if (estimated)
-            str_addf(out, "%-28s ", describe_gain_interval(c->estimate, gain, sizeof gain));
-        str_addf(out, "%-10s %-10s %-11s %s\n", describe_delta(c->delta_flops, f, sizeof f),
-                 describe_delta(c->delta_params, p, sizeof p),
-                 repair_way(c->result, way, sizeof way), c->ops);
-    }
+}
+
+static void add_candidate(const struct session_candidate *c, bool estimated, bool tagged,
+                          struct str *out)
+{
+    char f[32], p[32], way[32], gain[64];
+    str_addf(out, "%4d %-9s ", c->rank, c->id);
+    if (estimated)
+        str_addf(out, "%-28s ", describe_gain_interval(c->estimate, gain, sizeof gain));
+    str_addf(out, "%-10s %-10s %-11s ", describe_delta(c->delta_flops, f, sizeof f),
+             describe_delta(c->delta_params, p, sizeof p), repair_way(c->result, way, sizeof way));
+    if (tagged)
+        str_addf(out, "%-10s ", c->tags);
+    str_addf(out, "%s\n", c->ops);
+}
+
+void describe_candidates(struct session *s, int top, struct str *out)
+{
+    int *rank = x_calloc((size_t)session_n_candidates(s) + 1, sizeof *rank);
+    int n = session_listed(s, rank);
+    add_counts(s, n, out);
+    const struct session_candidate *first = session_candidate(s, 0);
+    bool estimated = first && first->estimate, tagged = session_n_tagged(s) > 0;
+    str_addf(out, "\nrank id        %sflops      params     repair      %soperators\n",
+             estimated ? "est. accuracy (90 %)         " : "", tagged ? "tags       " : "");
+    for (int i = 0; i < n && i < top; i++)
+        add_candidate(session_candidate(s, rank[i]), estimated, tagged, out);
+    free(rank);
     if (estimated)
         str_addf(out, "estimates: a predictor's, as for networks of %s%s\n", first->estimate_table,
                  first->estimate->in_distribution
                      ? ""
                      : "; it knows no network like this one (?), so they do not rank");
+}
+
+void describe_fields(struct str *out)
+{
+    for (int i = 0; i < field_count(); i++) {
+        const struct field *f = field_at(i);
+        str_addf(out, "%-10s %-7s %s\n", f->name, f->unit, f->help);
+    }
+    str_add(out, "share: of the network as it is, -5% is -.05. Numbers: < <= > >= = !=, with % k M "
+                 "G T. Texts: ~ (contains) !~ = !=. && || ! ( )\n");
 }
 
 /* What the repair changed outside the segment, and put at its ports. */

@@ -6,16 +6,19 @@
 
 void describe_graph(const char *spec, const struct graph *g, struct str *out);
 void describe_segments(struct session *s, struct str *out);
+/* The accepted candidates that the session's filter keeps, at most `top`, in its order. */
 void describe_candidates(struct session *s, int top, struct str *out);
 /* The previewed candidate: what its repair changed and what it costs. */
 void describe_preview(struct session *s, struct str *out);
+/* What filters and orders can say of a candidate. */
+void describe_fields(struct str *out);
 /* The settings of repairs, one a line. */
 void describe_settings(const struct session_repair *r, struct str *out);
 /* The node of a change of its plan, which may be an adapter; NULL: none. */
 const struct node *describe_node(const struct session_candidate *c, int32_t id);
-/* Why a candidate was refused, with the nodes of the conflict. */
 /* The nodes that move the estimates most, of the current network and of the shown candidate's. */
 void describe_reasons(const struct session *s, struct str *out);
+/* Why a candidate was refused, with the nodes of the conflict. */
 void describe_refusal(const struct session_candidate *c, struct str *out);
 void describe_history(struct session *s, struct str *out);
 void describe_diff(const struct graph *a, const struct graph *b, const struct graph_diff *d,
@@ -24,11 +27,13 @@ void describe_diff(const struct graph *a, const struct graph *b, const struct gr
 void describe_fit(const struct session *s, struct str *out);
 /* The settings of a search, how it stands, and its front (searching.h). */
 void describe_search(const struct session *s, struct str *out);
-/* "+1.2 M", "-30 k", "0". */
+/* Operators with the long names shortened, for table cells: "Conv3x3 BN Relu". */
+void describe_ops(char *out, size_t size, const char *ops);
 /* An estimated change of accuracy with its 90 % interval: "+0.42 (-0.1..+0.9) %", out of
  * distribution
  * "+0.3 (-1.2..+1.8) sigma ?"; "" when there is none. Into buf, returned. */
 const char *describe_gain_interval(const struct pred_delta *e, char *buf, size_t size);
+/* "+1.2 M", "-30 k", "0". */
 const char *describe_delta(int64_t v, char *buf, size_t size);
 /* The diff's changed nodes that got another size (type of an output or shape of a weight). */
 bool describe_resized(const struct graph *a, int32_t ia, const struct graph *b, int32_t ib);

@@ -68,7 +68,7 @@ enum status edit_compute(struct session *s, int k, const char *id, const char *c
     struct job *j;
     TRY(new_job(s, k, id, word, n_word, how, patience, &j, err));
     j->extra_cancel = s->opts.interrupt;
-    scoring_give(s, k, j);
+    scoring_give(s, &s->hunt, k, j);
     job_run(j, &s->db, s->layers.path);
     enum status st = j->status;
     if (session_interrupted(s))
@@ -127,7 +127,7 @@ enum status session_apply(struct session *s, struct err *err)
     const struct entry *e = s->pinned ? s->pinned : s->base;
     if (!e->pub.accepted)
         return err_set(err, ST_NO, "%s", e->pub.reason);
-    return edit_apply(s, s->selected, e->job, err);
+    return edit_apply(s, s->hunt.segment, e->job, err);
 }
 
 enum status session_try(struct session *s, int k, const char *id, const char *const *word,
@@ -137,13 +137,14 @@ enum status session_try(struct session *s, int k, const char *id, const char *co
     TRY(session_need_model(s, err));
     TRY(edit_compute(s, k, id, word, n_word, &s->how, 0, &j, err));
     candidates_drop(s);
-    s->selected = k;
+    s->hunt.segment = k;
     wants_copy(&s->wants, &j->wants);
     struct entry *e = entry_new(j);
-    s->done = s->total = 1;
+    s->hunt.done = s->hunt.total = 1;
     s->base = e;
-    vec_push(&s->all, e);
-    candidates_rank(s);
+    vec_push(&s->hunt.all, e);
+    *u64map_put(&s->hunt.tried, (uint64_t)e->pub.record, 1) = 1;
+    hunt_rank(s, &s->hunt);
     return ST_OK;
 }
 

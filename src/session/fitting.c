@@ -82,7 +82,7 @@ static enum status choose_after(const struct session *s, bool preview, const str
         if (!c || session_preview_busy(s) || !c->accepted)
             return err_set(err, ST_USAGE, "no candidate that fits is shown");
         *g = c->result->graph;
-        *title = x_asprintf("%s in segment %d", c->id, s->selected);
+        *title = x_asprintf("%s in segment %d", c->id, s->hunt.segment);
     } else if (s->cursor != 0) {
         *g = session_graph(s);
         *title = x_asprintf("version %d", s->cursor);

@@ -110,6 +110,9 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
         TRY(layers_open(db, path, j->generation, &j->err));
         j->trouble = db->trouble;
         return query(j, db->db);
+    case JOB_LIKE:
+        TRY(layers_open(db, path, j->generation, &j->err));
+        return segdb_query_like(db->db, j->fragment, j->limit, &j->ids, &j->n_ids, &j->err);
     case JOB_CANDIDATE:
     case JOB_REPAIR:
         return mutation_run(j, db, path);

@@ -24,6 +24,7 @@
 enum job_kind {
     JOB_QUERY,
     JOB_CANDIDATE,
+    JOB_LIKE,
     JOB_REPAIR,
     JOB_LAYOUT,
     JOB_WRITE,
@@ -45,12 +46,13 @@ struct job {
     unsigned generation;     /* of the databases (layers.h) */
     struct region region;    /* QUERY, CANDIDATE, REPAIR, KEEP */
     int64_t record;          /* CANDIDATE, REPAIR: 0 = the region itself */
-    struct graph *fragment;  /* a reference; NULL: fetched by record */
+    struct graph *fragment;  /* a reference; NULL: fetched by record; LIKE: what to look for */
     struct wants wants;      /* REPAIR */
     struct session_repair how;
     double patience; /* REPAIR: seconds that it may take; 0: as usual */
     uint64_t seed;
-    int limit;                     /* QUERY */
+    int limit; /* QUERY, LIKE */
+    int like;  /* CANDIDATE: of that asking for more (struct hunt); 0: of none */
     const struct pred_model *pred; /* QUERY: lent by the session; NULL: no estimates */
     int32_t *order;                /* QUERY: the segmentation's */
     const struct npu_preset *npu;  /* CANDIDATE, REPAIR: lent by the session, or NULL; */

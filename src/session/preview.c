@@ -33,11 +33,11 @@ static enum status repair(struct session *s, struct err *err)
         return ST_OK;
     }
     struct job *j;
-    TRY(candidate_job(s, JOB_REPAIR, s->selected, s->base->pub.record, &j, err));
+    TRY(candidate_job(s, JOB_REPAIR, s->hunt.segment, s->base->pub.record, &j, err));
     j->tag = TAG_PREVIEW;
     j->urgent = true;
     j->fragment = graph_ref(s->base->pub.fragment);
-    scoring_give(s, s->selected, j);
+    scoring_give(s, &s->hunt, s->hunt.segment, j);
     j->how = s->base->job->how;
     wants_copy(&j->wants, &s->wants);
     s->repairing = true;
@@ -54,6 +54,8 @@ void preview_take(struct session *s, struct job *j, unsigned *changed)
     s->pinned->pub.origin = s->base->pub.origin;
     s->pinned->pub.ops = s->base->pub.ops;
     s->pinned->pub.seen = s->base->pub.seen;
+    s->pinned->pub.tags = s->base->pub.tags;
+    s->pinned->pub.rank = s->base->pub.rank;
     s->repairing = false;
 }
 
@@ -65,7 +67,7 @@ enum status session_preview(struct session *s, int rank, struct err *err)
         return err_set(err, ST_USAGE, "there is no candidate of rank %d (1 to %d)", rank + 1,
                        session_n_candidates(s));
     preview_drop(s);
-    s->base = rank < 0 ? NULL : s->accepted.at[rank];
+    s->base = rank < 0 ? NULL : s->hunt.accepted.at[rank];
     return ST_OK;
 }
 
@@ -75,7 +77,7 @@ enum status session_preview_refused(struct session *s, int i, struct err *err)
         return err_set(err, ST_USAGE, "there is no refused candidate %d (%d of them)", i,
                        session_n_refused(s));
     preview_drop(s);
-    s->base = s->refused.at[i];
+    s->base = s->hunt.refused.at[i];
     /* one that the user rejected, or that could not be read, has no conflict to be found */
     return s->base->job->status == ST_OK && s->base->pub.fragment ? repair(s, err) : ST_OK;
 }
@@ -165,7 +167,7 @@ enum status session_set_repair(struct session *s, const struct session_repair *r
     TRY(settings_check(r, err));
     struct session_repair old = s->how;
     s->how = *r;
-    enum status st = s->selected < 0 ? ST_OK : session_select(s, s->selected, err);
+    enum status st = s->hunt.segment < 0 ? ST_OK : session_select(s, s->hunt.segment, err);
     if (st != ST_OK)
         s->how = old;
     return st;

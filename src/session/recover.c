@@ -143,6 +143,8 @@ static enum status replay_one(struct session *s, const struct journal_record *r,
         to = (int)v;
     else if (strcmp(name, "reject") == 0 && n == 2)
         candidate_set_hidden(s, word[1]);
+    else if ((strcmp(name, "tag") == 0 || strcmp(name, "untag") == 0) && n == 3)
+        tags_put(s, word[2], word[1], name[0] == 't');
     else if (strcmp(name, "quit") != 0)
         st = err_set(err, ST_MODEL, "unknown command");
     if (st == ST_OK && to >= 0)
@@ -212,6 +214,7 @@ static void back_to_start(struct session *s)
     drop_versions(s, 1);
     strmap_done(&s->hidden);
     s->hidden = (struct strmap){0};
+    tags_drop(s);
     s->pending = true;
 }
 

@@ -35,27 +35,27 @@ void scoring_lend(struct session *s, struct job *query)
         query->order = x_memdup(seg->order, (size_t)seg->n_nodes * sizeof *seg->order);
 }
 
-void scoring_take(struct session *s, struct job *query)
+void scoring_take(struct hunt *h, struct job *query)
 {
-    scoring_drop(s);
-    s->source = query->source;
+    scoring_drop(h);
+    h->source = query->source;
     query->source = NULL;
 }
 
-void scoring_give(struct session *s, int k, struct job *j)
+void scoring_give(struct session *s, const struct hunt *h, int k, struct job *j)
 {
     const struct pred_model *m = scoring_model(s);
-    if (m && s->source && k == s->selected)
-        j->source = pred_source_ref(s->source);
+    if (m && h->source && k == h->segment)
+        j->source = pred_source_ref(h->source);
     else if (m)
         j->source = pred_source_new(m, j->graph, session_segmentation(s)->order, j->region.ids,
                                     j->region.n, -1);
 }
 
-void scoring_drop(struct session *s)
+void scoring_drop(struct hunt *h)
 {
-    pred_source_unref(s->source);
-    s->source = NULL;
+    pred_source_unref(h->source);
+    h->source = NULL;
 }
 
 bool scoring_between(struct session *s, const struct graph *before, const struct graph *after,

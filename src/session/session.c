@@ -44,7 +44,8 @@ struct session *session_new(const struct session_opts *opts)
     s->threads = opts->threads > 0 ? opts->threads : cpus > 0 ? (int)(cpus < 256 ? cpus : 256) : 1;
     s->seed = opts->seed;
     s->spec = x_strdup("");
-    s->selected = -1;
+    s->hunt = (struct hunt){.tag = TAG_SELECT, .segment = -1};
+    s->filter_text = x_strdup("");
     session_fit_defaults(&s->fitting.set);
     searching_init(s);
     s->pool = pool_new(s->threads, s->layers.path);
@@ -56,6 +57,7 @@ static void drop_model(struct session *s)
 {
     pool_cancel(s->pool, -1);
     candidates_drop(s);
+    batch_done(s);
     layouts_done(s);
     fitting_drop(s);
     searching_drop(s);
@@ -68,6 +70,7 @@ static void drop_model(struct session *s)
     s->pending = false;
     strmap_done(&s->hidden);
     memset(&s->hidden, 0, sizeof s->hidden);
+    tags_drop(s);
     versions_done(s);
     free(s->spec);
     s->spec = x_strdup("");
@@ -90,10 +93,10 @@ void session_free(struct session *s)
     for (size_t i = 0; i < s->notice.n; i++)
         free(s->notice.at[i].text);
     vec_done(&s->notice);
-    vec_done(&s->all);
-    vec_done(&s->accepted);
-    vec_done(&s->refused);
-    vec_done(&s->same);
+    hunt_done(&s->hunt);
+    filter_free(s->filter);
+    free(s->filter_text);
+    vec_done(&s->tagged);
     wants_done(&s->wants);
     free(s->told.text);
     free(s->spec);
@@ -287,7 +290,11 @@ unsigned session_poll(struct session *s)
         switch (j->kind) {
         case JOB_QUERY:
         case JOB_CANDIDATE:
-            candidates_take(s, j, &changed);
+        case JOB_LIKE:
+            if (j->tag == TAG_BATCH)
+                batch_take(s, j, &changed);
+            else
+                candidates_take(s, j, &changed);
             break;
         case JOB_REPAIR:
             preview_take(s, j, &changed);
@@ -320,8 +327,8 @@ unsigned session_poll(struct session *s)
     }
     fitting_look(s, &changed);
     searching_look(s, &changed);
-    if (s->unranked)
-        candidates_rank(s);
+    if (s->hunt.unranked)
+        hunt_rank(s, &s->hunt);
     return changed;
 }
 

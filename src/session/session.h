@@ -148,7 +148,9 @@ enum status session_select(struct session *s, int k, struct err *err);
 struct session_candidate {
     char id[SEGDB_NAME];            /* "self", "s123", or "u12" of the user's database */
     int64_t record;                 /* in the databases (segdb.h); 0 for self */
+    int rank;                       /* from 1; 0: it is not among the accepted */
     const char *origin, *ops;       /* "" for none */
+    const char *tags;               /* what the user calls it, parted by blanks; "" for none */
     const struct segdb_seen *seen;  /* NULL for self and for a record that cannot be read */
     const struct graph *fragment;   /* as in the database, before repair; pins name its ids */
     const struct candidate *result; /* graph, plan, costs; NULL while it is being worked out */
@@ -160,6 +162,8 @@ struct session_candidate {
     const char *npu;      /* the modelled accelerator (session_npu); NULL: there is none, */
     int64_t delta_cycles; /* and these are not known */
     double delta_energy_uj;
+    int64_t npu_cycles; /* of the current version */
+    double npu_energy_uj;
     /* What it is estimated to do to the accuracy, on the scale of this table of labels; NULL: there
      * is no estimate. */
     const struct pred_delta *estimate;
@@ -186,6 +190,50 @@ void session_progress(const struct session *s, int *done, int *total);
 enum status session_candidates_status(const struct session *s, struct err *err);
 /* Hides a candidate in this session; journalled. */
 enum status session_reject(struct session *s, const char *id, struct err *err);
+
+/* ---- tags: what the user calls candidates ---- */
+
+/* Gives a candidate a tag or takes it off, in this session; journalled. A record has its tags for
+ * every segment. *changed (may be NULL): it was not so already. ST_USAGE: `id` is none of a record,
+ * or the name is no word of letters, digits and . _ - */
+enum status session_tag(struct session *s, const char *id, const char *name, bool on, bool *changed,
+                        struct err *err);
+/* How many records have tags. */
+int session_n_tagged(const struct session *s);
+
+/* ---- which are listed, and in which order: fields of field.h ---- */
+
+/* A filter expression (filter.h); "": all are listed again. Holds for all segments. */
+enum status session_set_filter(struct session *s, const char *text, struct err *err);
+const char *session_filter(const struct session *s); /* "" when there is none */
+bool session_keeps(const struct session *s, const struct session_candidate *c);
+/* "dflops": the smallest first, as less of it is better; "-dflops": the other way round; "": by
+ * rank. What is not known is last in either. */
+enum status session_set_order(struct session *s, const char *text, struct err *err);
+/* The ranks (from 0) of the accepted candidates that the filter keeps, in that order, into `rank`,
+ * which has room for session_n_candidates; returns how many. */
+int session_listed(const struct session *s, int *rank);
+
+/* ---- more like one of them ---- */
+
+/* Asks the database for records like candidate `id`, a tried one: with its operators first, then
+ * nearest in relative cost. Those that were not tried yet are, and join the others;
+ * session_notice() tells how many fit. ST_NO: it was not tried, or an earlier call goes on. */
+enum status session_more(struct session *s, const char *id, struct err *err);
+
+/* ---- batches: the best candidate of each segment ---- */
+
+/* "[by FIELD] [in 3,5-7] EXPR": for each segment (of those given) of the current version in turn
+ * the candidates are tried, and of those that pass the filter EXPR, or have the tag when it is a
+ * word that is no field (those of session_filter when there is none), the best by FIELD (by rank)
+ * is applied, as session_apply does; all while session_poll is called. A segment that an edit
+ * before has changed, that may not be replaced or has no such candidate is passed over. An error,
+ * or another edit, ends it; what was applied stays. session_notice() tells at the end. ST_USAGE:
+ * another batch goes on, or the text is wrong. */
+enum status session_batch(struct session *s, const char *text, struct err *err);
+/* Segments dealt with and all of them; false: none goes on. */
+bool session_batch_progress(const struct session *s, int *done, int *total);
+void session_batch_stop(struct session *s);
 
 /* ---- preview: the candidate under the magnifying glass, and its pins ---- */
 
@@ -290,6 +338,7 @@ enum {
     SESSION_CHANGED_TIMES = 32,
     SESSION_CHANGED_SEARCH = 64,   /* searching.h */
     SESSION_CHANGED_VERSION = 128, /* the current one is another */
+    SESSION_CHANGED_BATCH = 256,   /* how far it is */
 };
 /* Readable when results wait. Valid for the life of the session. */
 int session_fd(const struct session *s);

@@ -3,6 +3,8 @@
 #define SESSION_SESSION_PRIV_H
 
 #include "base/hash.h"
+#include "session/field.h"
+#include "session/filter.h"
 #include "session/fitting.h"
 #include "session/job.h"
 #include "session/journal.h"
@@ -23,6 +25,7 @@ enum {
     TAG_TIME,
     TAG_SEARCH,
     TAG_TAKE,
+    TAG_BATCH,
     TAG_LAYOUT /* + slot */
 };
 
@@ -47,6 +50,36 @@ struct entry {
     char *ops;       /* of self */
     char why[300];
 };
+
+/* The records tried for a segment: of the one in hand, or of the one a batch is at. */
+struct hunt {
+    int tag;       /* of its jobs */
+    int segment;   /* of the current version; -1: none */
+    bool querying; /* the database is being asked */
+    int done, total;
+    struct err asking; /* why the database gave no answer; ST_OK */
+    int64_t *ids;      /* what the database proposed */
+    int n_ids, next_id;
+    struct u64map tried;          /* records */
+    VEC(struct entry *) all;      /* owns the entries */
+    VEC(struct entry *) accepted; /* by rank */
+    VEC(struct entry *) refused;  /* by record */
+    VEC(struct entry *) same;     /* by record; give a network that is there already */
+    bool unranked;                /* `all` has grown */
+    struct pred_source *source;   /* of the segment in its version, or NULL */
+    char like[SEGDB_NAME];        /* more like this one were asked for */
+    bool liking;                  /* the database is being asked for them */
+    int likes;                    /* how often they were asked for, */
+    int like_left;                /* and of the last time so many records are still to come */
+};
+
+/* What the user calls a candidate. */
+struct tagged {
+    char id[SEGDB_NAME];
+    char *names; /* parted by blanks */
+};
+
+struct batch; /* batch.c */
 
 struct layout {
     struct job *job; /* the newest that came back, or NULL */
@@ -101,8 +134,7 @@ struct session {
     char *predictor_path;
     struct pred_model *pred; /* NULL: none, or not looked for yet */
     bool pred_sought;
-    struct pred_source *source; /* of the selected segment in the current version, or NULL */
-    struct job *why;            /* the answer about the shown candidate, or NULL */
+    struct job *why; /* the answer about the shown candidate, or NULL */
     struct session_reasons reasons;
     struct layers layers;
     struct layers_db db; /* of this thread */
@@ -113,18 +145,13 @@ struct session {
     struct session_pending pending_pub;
     struct journal_text old;
 
-    int selected;  /* -1 */
-    bool querying; /* the database is being asked */
-    int done, total;
-    struct err asking; /* why the database gave no answer; ST_OK */
-    int64_t *ids;      /* what the database proposed */
-    int n_ids, next_id;
-    VEC(struct entry *) all;      /* owns the entries */
-    VEC(struct entry *) accepted; /* by rank */
-    VEC(struct entry *) refused;  /* by record */
-    VEC(struct entry *) same;     /* by record; give a network that is there already */
-    bool unranked;                /* `all` has grown */
-    struct strmap hidden;         /* ids rejected by the user */
+    struct hunt hunt;     /* for the selected segment */
+    struct batch *batch;  /* what is going on, or the last that was; NULL: none */
+    struct strmap hidden; /* ids rejected by the user */
+    VEC(struct tagged) tagged;
+    struct filter *filter; /* of the list, or NULL */
+    char *filter_text;
+    struct field_order order;
 
     struct entry *base;   /* the previewed entry of the list, or NULL */
     struct entry *pinned; /* the preview with pins solved, or NULL */
@@ -161,10 +188,11 @@ const struct pred_model *scoring_model(struct session *s);
 /* What a QUERY job needs to make the source. */
 void scoring_lend(struct session *s, struct job *query);
 /* Takes the source that a QUERY job made. */
-void scoring_take(struct session *s, struct job *query);
-/* Gives a mutation a source: that of the selected segment, else one made at once. */
-void scoring_give(struct session *s, int k, struct job *j);
-void scoring_drop(struct session *s);
+void scoring_take(struct hunt *h, struct job *query);
+/* Gives a mutation of segment k a source: that of the hunt when it is for that segment, else one
+ * made at once. */
+void scoring_give(struct session *s, const struct hunt *h, int k, struct job *j);
+void scoring_drop(struct hunt *h);
 /* What leads from one version to a later one is estimated to do; false: there is no predictor. */
 bool scoring_between(struct session *s, const struct graph *before, const struct graph *after,
                      struct pred_delta *out);
@@ -189,13 +217,18 @@ enum status version_redo_target(const struct session *s, int *to, struct err *er
 /* "Conv3x3 BatchNormalization Relu" of these nodes in topological order; caller frees. */
 char *version_ops(const struct graph *g, const int32_t *ids, int n);
 
-/* candidates.c */
-void candidates_drop(struct session *s); /* selection, candidates, preview */
-void candidates_take(struct session *s, struct job *j, unsigned *changed);
-/* Sorts what candidates_take added into accepted, refused and same. */
-void candidates_rank(struct session *s);
-/* "self" or a segment's name -> 0 or its id. */
-bool candidate_parse_id(const char *id, int64_t *record);
+/* hunt.c */
+/* Asks for the candidates of segment k of the current version; what was there is dropped. A segment
+ * that may not be replaced has none. */
+enum status hunt_start(struct session *s, struct hunt *h, int k, struct err *err);
+void hunt_drop(struct session *s, struct hunt *h);
+void hunt_done(struct hunt *h);
+/* Takes a QUERY, CANDIDATE or LIKE job of its in. */
+void hunt_take(struct session *s, struct hunt *h, struct job *j);
+/* Sorts what hunt_take added into accepted, refused and same. */
+void hunt_rank(struct session *s, struct hunt *h);
+/* Everything that was to be tried was. */
+bool hunt_over(const struct hunt *h);
 /* The mutation job of segment k of the current version; ST_USAGE when there is no such segment,
  * ST_NO when it may not be replaced. */
 enum status candidate_job(struct session *s, enum job_kind kind, int k, int64_t record,
@@ -203,9 +236,32 @@ enum status candidate_job(struct session *s, enum job_kind kind, int k, int64_t 
 /* Wraps a finished job (taken over). */
 struct entry *entry_new(struct job *j);
 void entry_free(struct entry *e);
+
+/* candidates.c */
+void candidates_drop(struct session *s); /* selection, candidates, preview */
+void candidates_take(struct session *s, struct job *j, unsigned *changed);
+/* "self" or a segment's name -> 0 or its id. */
+bool candidate_parse_id(const char *id, int64_t *record);
 void candidate_set_hidden(struct session *s, const char *id);
 /* Why an id is not among the candidates; NULL when it was not tried. */
 const char *candidate_why_not(const struct session *s, const char *id);
+
+/* tags.c */
+/* "" for none; until the next change. */
+const char *tags_of(const struct session *s, const char *id);
+/* Without journalling; false: it was so already. */
+bool tags_put(struct session *s, const char *id, const char *name, bool on);
+/* ST_USAGE: no word of letters, digits and . _ - */
+enum status tags_check(const char *name, struct err *err);
+void tags_drop(struct session *s);
+
+/* batch.c */
+void batch_take(struct session *s, struct job *j, unsigned *changed);
+/* Ends it, if one is going on: by the user, or because of something else. */
+void batch_stop(struct session *s, const char *why);
+void batch_done(struct session *s);
+/* A line for each segment that it dealt with; ST_OK or why it stopped early. */
+enum status batch_tell(const struct session *s, struct str *out, struct err *err);
 
 /* preview.c */
 void preview_drop(struct session *s);

@@ -37,6 +37,26 @@ sed 's/"ms":[0-9.e-]*/"ms":0/g' out >a
 sed 's/"ms":[0-9.e-]*/"ms":0/g' four >b
 cmp a b || fail 'the number of threads changes the candidates'
 
+# some of them, in another order
+expect 0 candidates $m --segment $k --filter 'dparams>0 && !adapted' --sort -params --json
+kept=$(json kept)
+[ "$kept" -gt 1 ] && [ "$kept" -lt "$(json accepted)" ] || fail "kept $kept"
+r=0 before=0
+while [ $r -lt "$kept" ] && [ $r -lt 20 ]; do
+	now=$(json candidates/$r/delta_params)
+	[ "$now" -gt 0 ] || fail "$now is not above 0"
+	[ $r = 0 ] || [ "$now" -le "$before" ] || fail "$now after $before"
+	before=$now r=$((r + 1))
+done
+expect 0 candidates $m --segment $k --filter "id=$id"
+grep -q ", 1 kept by id=$id," out || fail 'the text does not tell how many are kept'
+[ "$(grep -c "^ *[0-9][0-9]* $id " out)" = 1 ] || fail 'the filter by id'
+expect 1 candidates $m --segment $k --filter 'dflops<-200%'
+grep -q 'no candidate passes dflops<-200%' errors || fail 'nothing passes'
+refuses 2 "filter: column 11: no field 'dac' (dacc?)" candidates $m --segment $k \
+	--filter 'dacc>0 && dac<1'
+refuses 2 "sort: no field 'speed'" candidates $m --segment $k --sort speed
+
 expect 0 mutate $m --segment $k --with "$id" -o new.onnx --json
 is "$id" id
 is new.onnx output
@@ -109,6 +129,27 @@ refuses_script 2 'no model is open'
 printf 'open %s\nundo\n' zoo:fsrcnn-3 >bad.ag
 refuses_script 1 'nothing to undo'
 refuses 2 no.ag run no.ag
+
+# tags, more, a batch
+cat >t.ag <<X
+open $m
+segment $k
+tag mine $id
+filter tag=mine
+candidates
+more $id
+filter
+batch in $k mine
+quit
+X
+expect 0 run t.ag --journal t.journal
+grep -q "^$id has the tag mine" out || fail 'no tag'
+grep -q ", 1 kept by tag=mine," out || fail 'the filter by tag'
+grep -q " more like $id" out || fail 'nothing about more'
+grep -q "^segment $k: version 1: replace $k $id$" out || fail 'the batch'
+grep -q '^batch: 1 of 1 replaced' out || fail 'the sum of the batch'
+grep -q "	tag mine $id	" t.journal || fail 'the journal lacks the tag'
+grep -q "	replace $k $id	" t.journal || fail 'the journal lacks the edit of the batch'
 
 # the journal of a script
 printf 'open %s\nreplace %s %s\n' $m $k "$id" >j.ag

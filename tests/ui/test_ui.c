@@ -4,6 +4,7 @@
 #include "vt.h"
 
 #include "tests/unit/idx_make.h"
+#include "session/describe.h"
 #include "ui/text.h"
 
 #include <locale.h>
@@ -107,6 +108,9 @@ static void quit(struct vt *v)
     vt_free(v);
 }
 
+/* Leaves Conv1x1 BN Relu Conv3x3 BN in the candidates of segment 3 of ResNet-50. */
+#define FILTER "/ops~conv1x1 && ops~relu && ops~conv3x3 && changes>0 && dflops<1"
+
 /* ---- every view at a size ---- */
 
 static void walk(int cols, int rows)
@@ -128,7 +132,7 @@ static void walk(int cols, int rows)
     vt_keys(v, "Tab");
     assert_true(vt_matches(v, "candidates-refused"));
     vt_keys(v, "Tab");
-    vt_type(v, "/conv1x1 relu conv3x3 chg>0 flops<5e9\r");
+    vt_type(v, FILTER "\r");
     assert_true(vt_matches(v, "candidates-filtered"));
     vt_keys(v, "Enter");
     assert_true(vt_expect(v, "repair "));
@@ -151,9 +155,9 @@ static void walk(int cols, int rows)
     vt_keys(v, "u");
     assert_true(vt_expect(v, "at version 0"));
     vt_keys(v, "j j j j Enter");
-    assert_true(vt_expect(v, "candidates"));
+    assert_true(vt_expect(v, "shown by /ops~conv1x1")); /* it holds for all segments */
     vt_settle(v);
-    vt_keys(v, "a");
+    vt_keys(v, "Esc a");
     assert_true(vt_expect(v, "applied as version 2"));
     vt_keys(v, "h");
     assert_true(vt_matches(v, "history"));
@@ -185,7 +189,7 @@ static struct vt *open_repair(int cols, int rows)
     vt_keys(v, "j j j Enter");
     assert_true(vt_expect(v, "candidates"));
     vt_settle(v);
-    vt_type(v, "/conv1x1 relu conv3x3 chg>0 flops<5e9\r\r");
+    vt_type(v, FILTER "\r\r");
     assert_true(vt_expect(v, "for segment 3"));
     vt_keys(v, "j");
     return v;
@@ -847,7 +851,7 @@ static void test_sanitise(void **state)
     assert_int_equal(text_lines("one two three", 9, false), 2);
     assert_int_equal(text_lines("one two three", 13, false), 1);
     assert_int_equal(text_lines("", 13, false), 0);
-    text_ops(clean, 12, "BatchNormalization Conv3x3 Relu");
+    describe_ops(clean, 12, "BatchNormalization Conv3x3 Relu");
     assert_string_equal(clean, "BN Conv3x3 ");
 }
 
@@ -893,6 +897,116 @@ static void test_export_asks(void **state)
     vt_settle(v);
     shell("grep -q Conv here.onnx");
     quit(v);
+}
+
+/* ---- filters, tags, batches ---- */
+
+/* Names what the filter does not understand while it is typed, and keeps the last that it did. */
+static void check_filter(int cols, int rows)
+{
+    struct vt *v = start(cols, rows, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, "98 fit"));
+    vt_settle(v);
+    vt_type(v, "/identity maxpool"); /* plain words */
+    assert_true(vt_expect(v, " shown by /identity maxpool"));
+    vt_keys(v, "Esc");
+    vt_type(v, "/dflops<0 && pa");
+    assert_true(vt_expect(v, "filter: column 13: no field 'pa' (params?); shown: dflops<0"));
+    vt_keys(v, "Tab"); /* the one field that it begins */
+    vt_type(v, "<25.5M && !ad");
+    vt_keys(v, "Tab"); /* adapted, adapters */
+    assert_true(vt_expect(v, "!adapted  !adapters"));
+    vt_type(v, "d\r");
+    assert_true(vt_expect(v, " shown by /dflops<0 && params<25.5M && !adapted"));
+    assert_true(vt_matches(v, "filter-expression"));
+    vt_type(v, "/ && x=1\r");
+    assert_true(vt_expect(v, "no field 'x'"));
+    vt_keys(v, "Esc");
+    assert_null(strstr(vt_text(v), "no field"));
+    assert_true(vt_expect(v, "98 fit, 3 refused, +5"));
+    /* tags */
+    vt_type(v, "tgood\r");
+    assert_true(vt_expect(v, "s26 has the tag good"));
+    vt_keys(v, "j t Enter"); /* the same again */
+    assert_true(vt_expect(v, "s84 has the tag good"));
+    vt_type(v, "t-2\r");
+    assert_true(vt_expect(v, "s84 has the tag good-2"));
+    assert_true(vt_expect(v, "tags: good good-2; seen"));
+    vt_keys(v, "k t ^U");
+    vt_type(v, "tag a,b\r");
+    assert_true(vt_expect(v, "'a,b' is no tag"));
+    assert_true(vt_matches(v, "tags"));
+    vt_type(v, ":sort tag\r/tag=good-2\r");
+    assert_true(vt_expect(v, ", 1 shown by /tag=good-2"));
+    vt_keys(v, "t");
+    vt_keys(v, "^U");
+    vt_type(v, "tag good-2\r");
+    assert_true(vt_expect(v, "s84 no longer has the tag good-2"));
+    assert_true(vt_expect(v, "no row matches /tag=good-2"));
+    vt_keys(v, "Esc m");
+    assert_true(vt_expect(v, " more like s"));
+    quit(v);
+    /* they are there again */
+    v = start(cols, rows, "zoo:resnet50");
+    assert_true(vt_expect(v, "go on where you were? (y/n)"));
+    vt_keys(v, "y");
+    assert_true(vt_expect(v, "gone on"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, "98 fit"));
+    vt_settle(v);
+    vt_type(v, "/tag=good\r");
+    assert_true(vt_expect(v, ", 2 shown by /tag=good"));
+    quit(v);
+}
+
+static void test_filter(void **state)
+{
+    (void)state;
+    check_filter(80, 24);
+    fresh(state); /* nothing to go on with */
+    check_filter(200, 60);
+}
+
+static void test_batch(void **state)
+{
+    (void)state;
+    struct vt *v = start(80, 24, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_type(v, ":batch dac<0\r");
+    assert_true(vt_expect(v, "column 1: no field 'dac'"));
+    vt_type(v, "bin 3-5 dflops<0\r");
+    assert_true(vt_expect(v, "batch: 3 of 3 replaced, FLOPs -"));
+    assert_true(vt_expect(v, "version 3"));
+    vt_keys(v, "u");
+    assert_true(vt_expect(v, "at version 2: replace "));
+    vt_keys(v, "h");
+    assert_true(vt_expect(v, "replace 3 "));
+    vt_type(v, "q:batch nosuchtag\r");
+    vt_keys(v, "b");
+    vt_quiet(v, 50);
+    if (strstr(vt_text(v), "stop the batch?"))
+        vt_keys(v, "y");
+    else
+        vt_keys(v, "Esc");
+    assert_true(vt_expect(v, "batch: 0 of "));
+    quit(v);
+    /* by a script, which waits for it */
+    fresh(state);
+    FILE *f = fopen("keys", "w");
+    assert_non_null(f);
+    fputs(":batch by dparams in 3-6 dparams<0 && ops~conv\nwait\n:save-display batch.txt\n"
+          "h\n:save-display history.txt\n\"Q\"\n",
+          f);
+    fclose(f);
+    struct vt_opts o = {.rows = 24, .cols = 120};
+    v = start_with(&o, "zoo:resnet50", "--keys", "keys");
+    int status = vt_wait(v);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    vt_free(v);
+    shell("grep -q 'zoo:resnet50  version [1-4] ' batch.txt && grep -q 'replace 3 s' history.txt");
 }
 
 static void test_recover(void **state)
@@ -979,6 +1093,31 @@ static void test_keep(void **state)
     quit(v);
 }
 
+/* In wide lists the interval of self is zero, others have some room. */
+static void check_bars(void)
+{
+    static const char *const env[] = {"AUTOGO_ASCII=1", "NO_COLOR=1", NULL};
+    struct vt_opts o = {.rows = 60, .cols = 200};
+    for (int ascii = 0; ascii < 2; ascii++) {
+        o.env = ascii ? env : NULL;
+        fresh(NULL);
+        struct vt *v = start_with(&o, "hiaml:src1,src1,r30,src3@s", NULL, NULL);
+        assert_true(vt_expect(v, "segments"));
+        vt_keys(v, "j j j Enter");
+        assert_true(vt_expect(v, " fit, "));
+        vt_settle(v);
+        assert_true(vt_expect(v, "interval"));
+        assert_true(vt_expect(v, ascii ? "-*-" : "\u2500\u25cf\u2500"));
+        vt_type(v, "/id=self\r");
+        assert_true(
+            vt_expect(v, ascii ? "+0.0..+0.0        *    " : "+0.0..+0.0        \u25cf    "));
+        vt_keys(v, "Esc");
+        vt_type(v, "/dacc_high>0 && id!=self\r:sort -dacc\r");
+        assert_true(vt_expect(v, " shown by /dacc_high>0"));
+        quit(v);
+    }
+}
+
 /* With the shipped predictor: what it knows is in per cent and ranks, what it does not is marked;
  * and why. The other tests have none, so that their screens do not change with it. */
 static void test_estimates(void **state)
@@ -1002,7 +1141,9 @@ static void test_estimates(void **state)
     assert_true(vt_expect(v, "segments"));
     vt_keys(v, "j j j Enter");
     assert_true(vt_expect(v, " s?"));
+    assert_null(strstr(vt_text(v), "interval"));
     quit(v);
+    check_bars();
     assert_int_equal(unlink("segments/predictor.bin"), 0);
     v = start(150, 40, "hiaml:src1,src1,r30,src3@s");
     assert_true(vt_expect(v, "segments"));
@@ -1172,8 +1313,9 @@ int main(void)
         T(test_bad_terminals), T(test_no_terminal),    T(test_resize),     T(test_crash),
         T(test_end_signals),   T(test_suspend),        T(test_idle),       T(test_bad_model),
         T(test_hostile_name),  T(test_sanitise),       T(test_script),     T(test_export_asks),
-        T(test_recover),       T(test_keep),           T(test_estimates),  T(test_heat),
-        T(test_nodes),         T(test_prompt),         T(test_random),
+        T(test_filter),        T(test_batch),          T(test_recover),    T(test_keep),
+        T(test_estimates),     T(test_heat),           T(test_prompt),     T(test_random),
+        T(test_nodes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

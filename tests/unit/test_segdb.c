@@ -579,6 +579,43 @@ static void query_order(void **state)
     graph_unref(g);
 }
 
+/* Its own operators first, all of them, then the others; of the same port counts. */
+static void query_like(void **state)
+{
+    (void)state;
+    static const int width[] = {12, 24, 36, 48, 96, 192};
+    struct segdb *db = create(db_path);
+    for (size_t i = 0; i < sizeof width / sizeof *width; i++)
+        add_conv(db, width[i], 1);
+    add_text(db, HEAD IN "Relu < 0.0 > =\noutput < 1.0 >\n", "x");
+    add_text(db, HEAD IN IN "Add < 0.0 1.0 > =\noutput < 2.0 >\n", "x");
+    close_db(db);
+    db = open_db(db_path);
+    static const struct {
+        int record, limit;
+        const char *want;
+    } ask[] = {{2, 100, "s2 s3 s1 s4 s5 s6 s7"},
+               {2, 2, "s2 s3"},
+               {7, 3, "s7 s1 s2"},
+               {8, 9, "s8"},
+               {6, 0, ""}};
+    for (size_t i = 0; i < sizeof ask / sizeof *ask; i++) {
+        struct segdb_record r;
+        struct str s = {0};
+        int64_t *ids = NULL;
+        int n = 0;
+        assert_int_equal(segdb_get(db, ask[i].record, &r, NULL), ST_OK);
+        assert_int_equal(segdb_query_like(db, r.fragment, ask[i].limit, &ids, &n, NULL), ST_OK);
+        for (int k = 0; k < n; k++)
+            str_addf(&s, "%ss%d", k ? " " : "", (int)ids[k]);
+        assert_string_equal(str_text(&s), ask[i].want);
+        str_done(&s);
+        free(ids);
+        segdb_record_done(&r);
+    }
+    close_db(db);
+}
+
 /* A file that cannot be written, in a folder that cannot: nothing is made beside it. */
 static void read_only_folder(void **state)
 {
@@ -611,6 +648,7 @@ int main(void)
         cmocka_unit_test(damaged_files),
         cmocka_unit_test(wrong_rows),
         cmocka_unit_test(query_order),
+        cmocka_unit_test(query_like),
         cmocka_unit_test(read_only_folder),
     };
     return cmocka_run_group_tests(tests, make_dir, drop_dir);

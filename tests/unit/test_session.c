@@ -1210,7 +1210,8 @@ static void commands_without_a_model(void **state)
         char line[64];
         snprintf(line, sizeof line, "%s%s", w[i].name,
                  w[i].args[0] && w[i].args[0] != '[' ? " 0 0" : "");
-        if (strcmp(w[i].name, "help") == 0 || strcmp(w[i].name, "quit") == 0)
+        if (strcmp(w[i].name, "help") == 0 || strcmp(w[i].name, "quit") == 0 ||
+            strcmp(w[i].name, "fields") == 0)
             continue;
         enum status st = refuse(s, line, &err);
         assert_int_not_equal(st, ST_OK);
@@ -1218,6 +1219,300 @@ static void commands_without_a_model(void **state)
     assert_int_equal(refuse(s, "open no.such.file", &err), ST_IO);
     assert_false(session_is_open(s));
     session_free(s);
+}
+
+/* ---- filters, orders, tags, more, batches ---- */
+
+/* What a line says; caller frees. */
+static char *told(struct session *s, const char *line)
+{
+    struct err err = {0};
+    struct str out = {0};
+    ok(session_command(s, line, 0, &out, &err), &err);
+    return out.s ? str_take(&out) : x_strdup("");
+}
+
+static void a_filter_and_an_order_choose_the_list(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    need_edit();
+    ok(session_select(s, edit_k, &err), &err);
+    ok(session_wait(s, &err), &err);
+    int n = session_n_candidates(s), *rank = x_calloc((size_t)n, sizeof *rank), want = 0;
+    assert_int_equal(session_listed(s, rank), n);
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(rank[i], i);
+        assert_int_equal(session_candidate(s, i)->rank, i + 1);
+        want += session_candidate(s, i)->delta_flops < 0;
+    }
+    say(s, "filter  dflops < 0 ");
+    assert_string_equal(session_filter(s), "dflops < 0");
+    assert_int_equal(session_listed(s, rank), want);
+    for (int i = 0; i < want; i++)
+        assert_true(session_candidate(s, rank[i])->delta_flops < 0);
+    /* one that is wrong changes nothing */
+    assert_int_equal(refuse(s, "filter dflops<0 && dac>1", &err), ST_USAGE);
+    assert_string_equal(err.msg, "column 13: no field 'dac' (dacc?)");
+    assert_string_equal(session_filter(s), "dflops < 0");
+    /* quotes stay */
+    say(s, "filter ops~\"conv3x3 \" || !(id=self)");
+    assert_string_equal(session_filter(s), "ops~\"conv3x3 \" || !(id=self)");
+    say(s, "filter");
+    for (int turned = 0; turned < 2; turned++) {
+        say(s, turned ? "sort -params" : "sort params");
+        assert_int_equal(session_listed(s, rank), n);
+        for (int i = 1; i < n; i++) {
+            int64_t a = session_candidate(s, rank[i - 1])->delta_params,
+                    b = session_candidate(s, rank[i])->delta_params;
+            assert_true(turned ? a >= b : a <= b);
+            assert_true(a != b || rank[i - 1] < rank[i]);
+        }
+    }
+    assert_int_equal(refuse(s, "sort speed", &err), ST_USAGE);
+    free(rank);
+    session_free(s);
+}
+
+static void tags_come_back(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char line[128];
+    unlink(journal);
+    need_edit();
+    struct session *s = opened(SESSION_JOURNAL_FILE, SESSION_FRESH);
+    snprintf(line, sizeof line, "segment %d", edit_k);
+    say(s, line);
+    snprintf(line, sizeof line, "show %s", edit_id);
+    say(s, line);
+    say(s, "tag good");
+    say(s, "tag so-so");
+    say(s, "tag good"); /* again: no record */
+    say(s, "tag other s99");
+    say(s, "untag so-so");
+    assert_string_equal(session_previewed(s)->tags, "good");
+    assert_int_equal(session_n_tagged(s), 2);
+    char *out = told(s, "filter tag=good");
+    assert_true(str_starts(out, "1 of "));
+    free(out);
+    out = told(s, "candidates");
+    assert_non_null(strstr(out, "tags"));
+    assert_non_null(strstr(out, edit_id));
+    free(out);
+    static const char *const bad[] = {"tag a,b", "tag good self", "tag good nothing"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(refuse(s, bad[i], &err), ST_USAGE);
+    session_free(s);
+    char *text = read_text(journal);
+    snprintf(line, sizeof line, "\ttag good %s\t", edit_id);
+    assert_non_null(strstr(text, line));
+    assert_null(strstr(strstr(text, line) + 1, line));
+    free(text);
+    s = opened(SESSION_JOURNAL_FILE, SESSION_RECOVER);
+    assert_int_equal(session_n_tagged(s), 2);
+    snprintf(line, sizeof line, "segment %d", edit_k);
+    say(s, line);
+    say(s, "candidates");
+    assert_string_equal(session_candidate(s, session_rank(s, edit_id))->tags, "good");
+    say(s, "untag other s99");
+    assert_int_equal(session_n_tagged(s), 1);
+    session_free(s);
+    unlink(journal);
+}
+
+static void more_joins_the_others(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct session_opts o = {.threads = 2, .tries = 3, .vocab_path = vocab, .segdb_path = db};
+    struct session *s = session_new(&o);
+    need_edit();
+    ok(session_open(s, MODEL, SESSION_ASK, &err), &err);
+    assert_int_equal(session_more(s, "self", &err), ST_NO);
+    ok(session_select(s, edit_k, &err), &err);
+    ok(session_wait(s, &err), &err);
+    int tried = session_n_candidates(s) + session_n_refused(s) + session_n_same(s);
+    int fit = session_n_candidates(s);
+    ok(session_more(s, "self", &err), &err);
+    assert_int_equal(session_more(s, "self", &err), ST_NO); /* one at a time */
+    ok(session_wait(s, &err), &err);
+    int now = session_n_candidates(s) + session_n_refused(s) + session_n_same(s);
+    assert_true(now > tried && now <= tried + 20);
+    assert_true(session_n_candidates(s) >= fit);
+    const char *note = session_notice(s);
+    assert_non_null(note);
+    assert_non_null(strstr(note, " more like self: "));
+    /* none twice */
+    for (int i = 0; i < session_n_candidates(s); i++)
+        for (int k = 0; k < i; k++)
+            assert_true(session_candidate(s, i)->record != session_candidate(s, k)->record);
+    /* until there are no more */
+    for (int i = 0; i < 100 && !strstr(note, "nothing more"); i++) {
+        ok(session_more(s, "self", &err), &err);
+        ok(session_wait(s, &err), &err);
+        note = session_notice(s);
+        assert_non_null(note);
+    }
+    assert_non_null(strstr(note, "the database has nothing more like self"));
+    session_free(s);
+}
+
+/* The best of each segment, chosen by hand as the batch does. */
+static int by_hand(struct session *s, char *commands, size_t size)
+{
+    struct err err = {0};
+    int edits = 0;
+    commands[0] = '\0';
+    for (int k = 0; k < session_n_segments(s); k++) {
+        if (!session_segment(s, k)->ok)
+            continue;
+        ok(session_select(s, k, &err), &err);
+        ok(session_wait(s, &err), &err);
+        for (int i = 0; i < session_n_candidates(s); i++) {
+            const struct session_candidate *c = session_candidate(s, i);
+            if (c->record == 0 || c->delta_params >= 0)
+                continue;
+            snprintf(commands, size, "replace %d %s", k, c->id);
+            edits++;
+            break;
+        }
+        if (edits)
+            break;
+    }
+    return edits;
+}
+
+static void a_batch_goes_over_the_segments(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char first[64];
+    unlink(journal);
+    struct session *s = opened(SESSION_JOURNAL_FILE, SESSION_FRESH);
+    assert_int_equal(by_hand(s, first, sizeof first), 1);
+    int n = session_n_segments(s), done, total;
+    char *out = told(s, "batch dparams<0");
+    assert_false(session_batch_progress(s, &done, &total));
+    assert_int_equal(done, n);
+    assert_int_equal(total, n);
+    assert_true(session_n_versions(s) > 1);
+    assert_string_equal(session_version(s, 1)->command, first);
+    assert_non_null(strstr(out, first));
+    assert_non_null(strstr(out, "segment 0: "));
+    free(out);
+    const char *note = session_notice(s);
+    assert_true(note && str_starts(note, "batch: "));
+    for (int i = 1; i < session_n_versions(s); i++) {
+        assert_true(session_version(s, i)->parent == i - 1);
+        assert_true(session_version(s, i)->cost.params < session_version(s, i - 1)->cost.params);
+        assert_true(str_starts(session_version(s, i)->command, "replace "));
+    }
+    uint64_t end = here(s);
+    int versions = session_n_versions(s);
+    session_free(s);
+    /* the journal holds single edits */
+    s = opened(SESSION_JOURNAL_FILE, SESSION_RECOVER);
+    assert_int_equal(session_n_versions(s), versions);
+    assert_true(here(s) == end);
+    for (int i = 1; i < versions; i++)
+        say(s, "undo");
+    assert_int_equal(session_cursor(s), 0);
+    /* the number of threads changes nothing */
+    session_free(s);
+    unlink(journal);
+    s = new_session(SESSION_JOURNAL_OFF, 1);
+    ok(session_open(s, MODEL, SESSION_ASK, &err), &err);
+    say(s, "batch dparams<0");
+    assert_true(here(s) == end);
+    session_free(s);
+}
+
+static void a_batch_by_a_field_a_tag_a_list(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char line[128];
+    need_edit();
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    snprintf(line, sizeof line, "tag mine %s", edit_id);
+    say(s, line);
+    snprintf(line, sizeof line, "batch in %d mine", edit_k);
+    say(s, line);
+    assert_int_equal(session_n_versions(s), 2);
+    snprintf(line, sizeof line, "replace %d %s", edit_k, edit_id);
+    assert_string_equal(session_version(s, 1)->command, line);
+    say(s, "undo");
+    /* the largest by params, which nothing else would choose */
+    snprintf(line, sizeof line, "batch by -params in %d,%d-%d params>0", edit_k, edit_k, edit_k);
+    say(s, line);
+    const struct session_version *last = session_version(s, session_cursor(s));
+    assert_int_equal(last->parent, 0);
+    say(s, "undo");
+    ok(session_select(s, edit_k, &err), &err);
+    ok(session_wait(s, &err), &err);
+    int64_t most = INT64_MIN;
+    for (int i = 0; i < session_n_candidates(s); i++) {
+        const struct session_candidate *c = session_candidate(s, i);
+        most = c->record && c->delta_params > most ? c->delta_params : most;
+    }
+    assert_int_equal(last->cost.params - session_version(s, 0)->cost.params, most);
+    /* nothing passes; what the field does not know is not chosen */
+    int n = session_n_versions(s);
+    say(s, "batch dflops<-5");
+    say(s, "batch by dacc params>0");
+    say(s, "batch nosuchtag");
+    assert_int_equal(session_n_versions(s), n);
+    static const char *const bad[] = {"batch",
+                                      "batch dac<0",
+                                      "batch by speed tag",
+                                      "batch in 5-3 tag",
+                                      "batch in 999 tag",
+                                      "batch in x tag",
+                                      "batch by"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(refuse(s, bad[i], &err), ST_USAGE);
+    session_free(s);
+}
+
+static void a_batch_stops(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct str out = {0};
+    int done, total;
+    unlink(journal);
+    struct session *s = opened(SESSION_JOURNAL_FILE, SESSION_FRESH);
+    ok(session_command(s, "batch dparams<0", SESSION_ASYNC, &out, &err), &err);
+    assert_true(session_batch_progress(s, &done, &total));
+    assert_int_equal(refuse(s, "batch tag", &err), ST_OK); /* waits for the one before */
+    str_done(&out);
+    int n = session_n_versions(s);
+    while (session_notice(s))
+        ;
+    /* by hand */
+    ok(session_batch(s, "params>0", &err), &err);
+    assert_int_equal(session_batch(s, "params>0", &err), ST_USAGE);
+    say(s, "batch stop");
+    assert_false(session_batch_progress(s, &done, &total));
+    assert_non_null(strstr(session_notice(s), "stopped: by you"));
+    ok(session_wait(s, &err), &err);
+    assert_int_equal(session_n_versions(s), n);
+    /* by an edit */
+    ok(session_batch(s, "params>0", &err), &err);
+    ok(session_undo(s, &err), &err);
+    ok(session_wait(s, &err), &err);
+    assert_false(session_batch_progress(s, &done, &total));
+    assert_non_null(strstr(session_notice(s), "stopped: the network was edited meanwhile"));
+    assert_int_equal(session_n_versions(s), n);
+    /* by another model, and by the end */
+    ok(session_batch(s, "params>0", &err), &err);
+    ok(session_open(s, MODEL, SESSION_FRESH, &err), &err);
+    assert_false(session_batch_progress(s, &done, &total));
+    ok(session_batch(s, "params>0", &err), &err);
+    session_free(s);
+    empty_dir(".journal");
 }
 
 static void a_failing_open_keeps_the_model(void **state)
@@ -1313,6 +1608,12 @@ int main(void)
         cmocka_unit_test(survives_kill_9),
         cmocka_unit_test(commands_check_their_arguments),
         cmocka_unit_test(commands_without_a_model),
+        cmocka_unit_test(a_filter_and_an_order_choose_the_list),
+        cmocka_unit_test(tags_come_back),
+        cmocka_unit_test(more_joins_the_others),
+        cmocka_unit_test(a_batch_goes_over_the_segments),
+        cmocka_unit_test(a_batch_by_a_field_a_tag_a_list),
+        cmocka_unit_test(a_batch_stops),
         cmocka_unit_test(a_failing_open_keeps_the_model),
         cmocka_unit_test(a_script_goes_the_whole_way),
         cmocka_unit_test(layouts_come_back),
