@@ -436,6 +436,8 @@ static bool preview(struct candidates *v)
         st = session_preview(s, row, &err);
     if (st != ST_OK)
         ui_fail(v->ui, &err);
+    else
+        ui_did(v->ui, "%s %s", v->show_refused ? "explain" : "show", session_previewed(s)->id);
     return st == ST_OK;
 }
 
@@ -460,8 +462,10 @@ static void reject(struct candidates *v)
     snprintf(id, sizeof id, "%s", at(v, row)->id);
     if (session_reject(s, id, &err) != ST_OK)
         ui_fail(v->ui, &err);
-    else
+    else {
+        ui_did(v->ui, "reject %s", id);
         ui_say(v->ui, "%s is hidden in this session", id);
+    }
     list_refresh(&v->fit);
 }
 
