@@ -424,7 +424,9 @@ enum status command_line(struct ui *ui, const char *line, struct err *err)
     if (!searched && session_search_running(s))
         ui_push(ui, VIEW_SEARCH);
     bool new_view = session_previewed(s) && session_previewed(s) != shown;
-    if (new_view && !ui_has_view(ui, VIEW_REPAIR))
+    if (new_view && ui_has_view(ui, VIEW_REPAIR))
+        ui_pop_to(ui, VIEW_REPAIR);
+    else if (new_view)
         ui_push(ui, VIEW_REPAIR);
     if (st == ST_OK && out.n && strchr(out.s, '\n') && strchr(out.s, '\n')[1] && !new_view)
         ui_show_text(ui, out.s);

@@ -57,7 +57,8 @@ static void draw_top(struct ui *ui, int w)
     else if (session_busy(s))
         snprintf(right, sizeof right, "working  ");
     size_t n = strlen(right);
-    snprintf(right + n, sizeof right - n, "%s%s ", ui->recording ? "rec  " : "", view_title(ui->stack[ui->depth - 1].id));
+    snprintf(right + n, sizeof right - n, "%s%s ", ui->recording ? "rec  " : "",
+             view_title(ui->stack[ui->depth - 1].id));
     int edge = w - text_width(right, theme_ascii());
     screen_put(0, 0, w, STYLE_BAR, "");
     screen_add(0, edge, w - edge, STYLE_BAR_NAME, right);

@@ -5,13 +5,15 @@
 #include "base/file.h"
 #include "session/fitting.h"
 #include "session/searching.h"
+#include "session/settings.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define HEAD "# Recorded by autogo. It runs with: autogo run FILE, or :play FILE in the workbench.\n"
+#define HEAD \
+    "# Recorded by autogo. It runs with: autogo run FILE, or :play FILE in the workbench.\n"
 
 struct recording {
     char *path;
@@ -129,8 +131,8 @@ static void add_pin(struct ui *ui, int32_t node, int64_t channels)
     if (!c || !c->fragment)
         return;
     node_word(c->fragment, node, name, sizeof name);
-    add(ui->recording,
-        channels ? x_asprintf("pin %s %lld", name, (long long)channels) : x_asprintf("unpin %s", name));
+    add(ui->recording, channels ? x_asprintf("pin %s %lld", name, (long long)channels)
+                                : x_asprintf("unpin %s", name));
 }
 
 void ui_did_pin(struct ui *ui, int32_t node, int64_t channels)
@@ -143,6 +145,22 @@ void ui_did_pin(struct ui *ui, int32_t node, int64_t channels)
 
 /* ---- versions that came otherwise than by a command that can be said again ---- */
 
+/* Its command with all that the settings of now would add to it. */
+static char *version_line(struct ui *ui, const struct session_version *v)
+{
+    struct str line = {0}, now = {0};
+    str_add(&line, v->command);
+    settings_add_words(session_repair(ui->session), &now);
+    for (int i = 0; i < SETTINGS && str_starts(v->command, "replace "); i++) {
+        char word[40];
+        snprintf(word, sizeof word, " %s=", settings_name(i));
+        if (strstr(str_text(&now), word) && !strstr(v->command, word))
+            str_addf(&line, "%soff", word);
+    }
+    str_done(&now);
+    return str_take(&line);
+}
+
 static void catch_up(struct ui *ui)
 {
     struct recording *r = ui->recording;
@@ -150,7 +168,7 @@ static void catch_up(struct ui *ui)
         const struct session_version *v = session_version(ui->session, r->versions);
         if (v->parent != r->cursor)
             add(r, x_asprintf("goto %d", v->parent));
-        add(r, x_strdup(v->command));
+        add(r, version_line(ui, v));
         r->cursor = v->id;
     }
     if (session_cursor(ui->session) != r->cursor)
@@ -192,21 +210,17 @@ char *record_line(struct ui *ui, const char *line)
 static void add_settings(struct ui *ui)
 {
     struct recording *r = ui->recording;
-    const struct session_repair *how = session_repair(ui->session);
-    const struct {
-        const char *name;
-        int64_t value;
-    } set[] = {{"grow", how->grow},
-               {"multiple", how->multiple},
-               {"max-flops", how->max_flops_paper},
-               {"max-params", how->max_params}};
+    const struct session_repair none = {0};
     struct session_fit_settings usual;
     char now[520], was[520];
-    for (size_t i = 0; i < sizeof set / sizeof *set; i++)
-        if (set[i].value)
-            add(r, x_asprintf("set %s %lld", set[i].name, (long long)set[i].value));
-    if (how->adapt)
-        add(r, x_strdup("set adapt on"));
+    for (int i = 0; i < SETTINGS; i++) {
+        char *value = settings_value(session_repair(ui->session), i);
+        char *off = settings_value(&none, i);
+        if (strcmp(value, off) != 0)
+            add(r, x_asprintf("set %s %s", settings_name(i), value));
+        free(value);
+        free(off);
+    }
     session_fit_defaults(&usual);
     for (int i = 0; i < SESSION_FIT_SETTINGS; i++) {
         session_fit_value(session_fit_settings(ui->session), i, now, sizeof now);
@@ -231,8 +245,7 @@ static void add_shown(struct ui *ui)
     if (!c)
         return;
     const struct mend_pin *pin = session_pins(s, &n);
-    add(ui->recording,
-        x_asprintf("%s %s", session_rank(s, c->id) < 0 ? "explain" : "show", c->id));
+    add(ui->recording, x_asprintf("%s %s", session_rank(s, c->id) < 0 ? "explain" : "show", c->id));
     for (int i = 0; i < n; i++)
         add_pin(ui, pin[i].node, pin[i].channels);
 }
@@ -249,8 +262,8 @@ void record_begin(struct ui *ui, const char *path)
     if (session_is_open(s)) {
         add(ui->recording, x_asprintf("open %s", ui_quoted(session_spec(s), spec, sizeof spec)));
         ui->recording->versions = 1;
-        catch_up(ui);
         add_settings(ui);
+        catch_up(ui);
         add_shown(ui);
     }
     if (write_file(ui->recording, &err) != ST_OK) {

@@ -9,7 +9,7 @@ void describe_segments(struct session *s, struct str *out);
 /* The vocabulary, and into how much the network is cut as more of its merges are used. */
 enum status describe_cuts(const struct session *s, struct str *out, struct err *err);
 /* The tokens of segment k, which exists. */
-void describe_tokens(const struct session *s, int k, struct str *out);
+void describe_tokens(struct session *s, int k, struct str *out);
 void describe_candidates(struct session *s, int top, struct str *out);
 /* The previewed candidate: what its repair changed and what it costs. */
 void describe_preview(struct session *s, struct str *out);

@@ -64,8 +64,9 @@ static enum status end_question(struct reader *r)
     if (q->answer.n < 2)
         return refuse(r, q->line, "the question has less than two answers (#+ and #x lines)");
     if (right != 1)
-        return refuse(r, q->line, right ? "the question has more than one right answer (#+)"
-                                        : "the question has no right answer (#+)");
+        return refuse(r, q->line,
+                      right ? "the question has more than one right answer (#+)"
+                            : "the question has no right answer (#+)");
     return ST_OK;
 }
 
@@ -261,7 +262,12 @@ bool script_is_lesson(const struct script *s)
 int script_stops(const struct script *s)
 {
     int n = 0;
-    for (size_t i = 0; i < s->step.n; i++)
-        n += s->step.at[i].kind == SCRIPT_PAUSE || s->step.at[i].kind == SCRIPT_ASK;
-    return n;
+    bool unread = false;
+    for (size_t i = 0; i < s->step.n; i++) {
+        enum script_kind k = s->step.at[i].kind;
+        bool stops = k == SCRIPT_PAUSE || k == SCRIPT_ASK;
+        n += stops;
+        unread = k == SCRIPT_TELL || (unread && !stops);
+    }
+    return n + unread;
 }

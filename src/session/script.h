@@ -46,7 +46,8 @@ enum status script_read(struct script *out, const char *path, struct err *err);
 void script_done(struct script *s);
 /* Whether it teaches: has texts or questions. */
 bool script_is_lesson(const struct script *s);
-/* How often it waits for a key: pauses and questions. */
+/* How often it waits for a key: pauses and questions, and the end when a text is left to be read.
+ */
 int script_stops(const struct script *s);
 /* Names the line of the script that failed. */
 void script_locate(struct err *err, const char *name, int line);
