@@ -337,6 +337,9 @@ static bool common(struct ui *ui, enum action a, const char *arg)
     case ACTION_PLAY:
         play_command(ui, arg);
         return true;
+    case ACTION_NODES:
+        ui_push(ui, VIEW_NODES);
+        return true;
     case ACTION_EXPORT:
         export_file(ui, arg);
         return true;
@@ -499,6 +502,16 @@ static void offer_files(struct prompt_words *out, const char *head, const char *
     free(dir);
 }
 
+static void offer_nodes(struct ui *ui, struct prompt_words *out, const char *head, const char *part)
+{
+    const struct graph *g = session_is_open(ui->session) ? session_graph(ui->session) : NULL;
+    for (int i = 0; g && i < graph_n_nodes(g) && out->word.n < 200; i++) {
+        const char *name = node_label(graph_node(g, graph_topo(g)[i]));
+        if (str_starts(name, part))
+            offer(out, head, name, " ");
+    }
+}
+
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -508,7 +521,6 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
 {
     struct ui *ui = ctx;
     size_t n = strcspn(text, " ");
-    (void)ui;
     if (!text[n]) {
         int words;
         const struct session_word *w = session_words(&words);
@@ -530,6 +542,8 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
                 offer(out, head, name, "");
             free(name);
         }
+        if (str_starts(text, "edit "))
+            offer_nodes(ui, out, head, part);
         for (int i = 0; i < SEARCH_SETTINGS && str_starts(text, "search set "); i++) {
             char *word = x_asprintf("set %s", search_setting_info[i].name);
             if (str_starts(word, part))

@@ -151,7 +151,8 @@ static char *version_line(struct ui *ui, const struct session_version *v)
     struct str line = {0}, now = {0};
     str_add(&line, v->command);
     settings_add_words(session_repair(ui->session), &now);
-    for (int i = 0; i < SETTINGS && str_starts(v->command, "replace "); i++) {
+    bool made = str_starts(v->command, "replace ") || str_starts(v->command, "edit ");
+    for (int i = 0; i < SETTINGS && made; i++) {
         char word[40];
         snprintf(word, sizeof word, " %s=", settings_name(i));
         if (strstr(str_text(&now), word) && !strstr(v->command, word))

@@ -299,6 +299,14 @@ static enum status cmd_REPLACE(const struct call *c, struct err *err)
     return ST_OK;
 }
 
+static enum status cmd_EDIT(const struct call *c, struct err *err)
+{
+    TRY(session_may_edit(c->s, err));
+    TRY(session_edit_node(c->s, c->word[0], (const char *const *)c->word + 1, c->n - 1, err));
+    tell_version(c);
+    return ST_OK;
+}
+
 static enum status cmd_REJECT(const struct call *c, struct err *err)
 {
     int rank = 0;

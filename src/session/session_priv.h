@@ -227,6 +227,11 @@ enum status edit_apply(struct session *s, int k, const struct job *j, struct err
 enum status edit_version(struct session *s, int k, const struct job *j, struct version **out,
                          struct err *err);
 
+/* surgery.c: the version that session_edit_node makes; `patience` as in the job. */
+enum status surgery_version(struct session *s, const char *name, const char *const *word, int n,
+                            const struct session_repair *how, double patience,
+                            struct version **out, struct err *err);
+
 /* keep.c */
 void keep_take(struct session *s, struct job *j, unsigned *changed);
 /* session_keep on this thread; what came of it is added to `out` as a line. */

@@ -1219,6 +1219,39 @@ static void test_heat(void **state)
     quit(v);
 }
 
+/* The nodes of the network, one of which is changed from there. */
+static void test_nodes(void **state)
+{
+    (void)state;
+    struct vt *v = start(200, 40, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "i");
+    assert_true(vt_expect(v, "Conv 7x7/2"));
+    assert_true(vt_expect(v, "Nx64x112x112"));
+    vt_type(v, "/layer1.0.conv2\r");
+    assert_true(vt_expect(v, "Conv 3x3"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, ":edit layer1.0.conv2"));
+    vt_type(v, "kernel=5\r");
+    assert_true(vt_expect(v, "Conv 5x5"));
+    assert_true(vt_expect(v, "version 1"));
+    vt_keys(v, "x");
+    assert_true(vt_expect(v, ":edit layer1.0.conv2 delete"));
+    vt_keys(v, "Esc u");
+    assert_true(vt_expect(v, "version 0"));
+    assert_true(vt_expect(v, "Conv 3x3"));
+    vt_type(v, ":edit layer4.2.con\t\t");
+    assert_true(vt_expect(v, ":edit layer4.2.conv1"));
+    vt_type(v, " delete op=relu\r");
+    assert_true(vt_expect(v, "does not go with"));
+    quit(v);
+    v = start(80, 24, "zoo:resnet101");
+    assert_true(vt_expect(v, "Conv7x7 BN"));
+    vt_type(v, ":nodes\r");
+    assert_true(vt_expect(v, "Nx64x112x112"));
+    quit(v);
+}
+
 static void test_prompt(void **state)
 {
     (void)state;
@@ -1325,8 +1358,8 @@ int main(void)
         T(test_end_signals),   T(test_suspend),        T(test_idle),       T(test_bad_model),
         T(test_hostile_name),  T(test_sanitise),       T(test_script),     T(test_export_asks),
         T(test_recover),       T(test_keep),           T(test_estimates),  T(test_heat),
-        T(test_prompt),        T(test_random),         T(test_record),     T(test_play),
-        T(test_lesson),
+        T(test_nodes),         T(test_prompt),         T(test_random),     T(test_record),
+        T(test_play),          T(test_lesson),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
