@@ -35,9 +35,14 @@ static void on_signal(int sig)
     __atomic_store_n(&cli_interrupted, 1, __ATOMIC_RELAXED);
 }
 
+/* On a stack of its own: while oneDNN's AVX-512 products run, the stack pointer points into their
+ * data, and a handler there would overwrite it. */
 static void set_signals(void)
 {
-    struct sigaction sa = {.sa_handler = on_signal};
+    static char stack[1 << 16];
+    const stack_t own = {.ss_sp = stack, .ss_size = sizeof stack};
+    bool ready = sigaltstack(&own, NULL) == 0;
+    struct sigaction sa = {.sa_handler = on_signal, .sa_flags = ready ? SA_ONSTACK : 0};
     sigemptyset(&sa.sa_mask);
     static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof caught / sizeof *caught; i++) {

@@ -26,6 +26,7 @@ struct searching {
     char *segdb;
     struct search_settings set;
     struct search_result r;
+    bool under_way;
     double told; /* when progress was last written */
 };
 
@@ -311,10 +312,15 @@ static void progress_line(const struct searching *s, const struct search_state *
     str_add(out, "\n");
 }
 
-/* With --progress a line on stderr, once a second at most; else a bar on a terminal. */
+/* With --progress a line on stderr, once a second at most; else a bar on a terminal. Nothing before
+ * the first generation. */
 static void on_generation(void *arg, const struct search_state *n)
 {
     struct searching *s = arg;
+    if (!s->under_way) {
+        s->under_way = true;
+        return;
+    }
     int64_t total = s->set.o.evaluations;
     char what[64];
     if (!cli_get(s->c, "--progress")) {
@@ -333,6 +339,13 @@ static void on_generation(void *arg, const struct search_state *n)
 
 /* ---- the command ---- */
 
+/* Not before: the settings there may be of a search that runs, or of another one. */
+static enum status on_begun(void *arg, struct err *err)
+{
+    const struct searching *s = arg;
+    return search_saved_write(&s->saved, err);
+}
+
 static enum status prepare(struct searching *s, int *top, struct err *err)
 {
     struct cli *c = s->c;
@@ -344,7 +357,7 @@ static enum status prepare(struct searching *s, int *top, struct err *err)
     TRY(search_measure_check(c, s->base, top, err));
     TRY(load(s, err));
     TRY(folder(s->dir, err));
-    return comm_rank(c->comm) ? ST_OK : search_saved_write(&s->saved, err);
+    return ST_OK;
 }
 
 static enum status answer(struct searching *s, const char *archive, int top, struct err *err)
@@ -363,12 +376,17 @@ static enum status search(struct searching *s, struct err *err)
     TRY(prepare(s, &top, err));
     char *path =
         rank ? x_asprintf("%s/archive-%d.db", s->dir, rank) : x_asprintf("%s/archive.db", s->dir);
+    s->set.o.begun = rank ? NULL : on_begun;
     s->set.o.progress = rank ? NULL : on_generation;
     s->set.o.arg = s;
     enum status st = search_run(&s->r, s->base, path, &s->set.o, err);
     cli_progress_end(s->c);
     if (st == ST_OK && rank == 0)
         st = answer(s, path, top, err);
+    if (st == ST_CANCELLED) {
+        s->c->tells_itself = true;
+        err_set(err, st, "interrupted; the same command goes on from there");
+    }
     free(path);
     return st;
 }

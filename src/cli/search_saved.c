@@ -58,6 +58,21 @@ static char *file_of(const struct search_saved *s)
     return x_asprintf("%s/search.json", s->dir);
 }
 
+/* Here, where the file can be named. */
+static enum status check_value(const char *name, const char *value, const char *path,
+                               struct err *err)
+{
+    struct search_settings scratch;
+    struct err why = {0};
+    enum search_setting k = search_setting_find(name);
+    if (k == SEARCH_SETTINGS)
+        return ST_OK;
+    search_settings_init(&scratch);
+    enum status st = search_settings_set(&scratch, k, value, &why);
+    search_settings_done(&scratch);
+    return st == ST_OK ? ST_OK : err_set(err, ST_MODEL, "%s: %s", path, why.msg);
+}
+
 static enum status take(struct search_saved *s, const cJSON *doc, const char *path, struct err *err)
 {
     const cJSON *model = cJSON_GetObjectItemCaseSensitive(doc, "model");
@@ -66,6 +81,7 @@ static enum status take(struct search_saved *s, const cJSON *doc, const char *pa
     const cJSON *options = cJSON_GetObjectItemCaseSensitive(doc, "options"), *o;
     int64_t number;
     if (!cJSON_IsString(model) || !cJSON_IsString(seed) || !cJSON_IsObject(options) ||
+        !(cJSON_IsString(shape) || cJSON_IsNull(shape)) ||
         !str_to_i64(seed->valuestring, 0, INT64_MAX, &number))
         return err_set(err, ST_MODEL, "%s: not the settings of a search", path);
     s->model = x_strdup(model->valuestring);
@@ -75,6 +91,7 @@ static enum status take(struct search_saved *s, const cJSON *doc, const char *pa
     {
         if (!cJSON_IsString(o))
             return err_set(err, ST_MODEL, "%s: '%.40s' is no text", path, o->string);
+        TRY(check_value(o->string, o->valuestring, path, err));
         put(s, o->string, o->valuestring);
     }
     return ST_OK;

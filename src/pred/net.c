@@ -67,6 +67,13 @@ static void relu(float *x, size_t n)
         x[i] = x[i] > 0 ? x[i] : 0;
 }
 
+/* y += a x, of NET_WIDTH numbers. */
+static void add_scaled(float *restrict y, const float *restrict x, float a)
+{
+    for (int k = 0; k < NET_WIDTH; k++)
+        y[k] += a * x[k];
+}
+
 /* Fills the two means beside h in rows of [h | before | behind]. */
 static void gather(const struct net_shape *s, const struct pred_batch *b, float *rows)
 {
@@ -77,10 +84,8 @@ static void gather(const struct net_shape *s, const struct pred_batch *b, float 
         float *from = rows + (size_t)b->from.at[e] * 3 * W,
               *to = rows + (size_t)b->to.at[e] * 3 * W;
         float in = b->in_w.at[e], out = s->one_way ? 0 : b->out_w.at[e];
-        for (int k = 0; k < W; k++) {
-            to[W + k] += in * from[k];
-            from[2 * W + k] += out * to[k];
-        }
+        add_scaled(to + W, from, in);
+        add_scaled(from + 2 * W, to, out);
     }
 }
 
@@ -97,8 +102,8 @@ static void read_out(const struct pred_batch *b, struct net_run *r)
     const float *rows = r->layer[NET_LAYERS];
     memset(r->read, 0, (size_t)b->n_samples * NET_READ * sizeof *r->read);
     for (size_t i = 0; i < b->owner.n; i++) {
-        float *to = r->read + read_place(b->owner.at[i]);
-        const float *h = rows + i * 3 * W;
+        float *restrict to = r->read + read_place(b->owner.at[i]);
+        const float *restrict h = rows + i * 3 * W;
         for (int k = 0; k < W; k++)
             to[k] += h[k];
     }
@@ -159,6 +164,19 @@ static void make_room(const struct net_shape *s, const struct pred_batch *b, str
         r->count.at[b->owner.at[i]]++;
 }
 
+/* The h of a round: what the round before had (NULL: it is the first) and what is new. */
+static void add_round(float *restrict rows, const float *restrict old, const float *restrict new,
+                      int groups)
+{
+    enum { W = NET_WIDTH };
+    for (size_t i = 0; i < (size_t)groups; i++) {
+        if (!old)
+            memcpy(rows + i * 3 * W, new + i *W, W * sizeof *rows);
+        for (size_t k = 0; old && k < W; k++)
+            rows[i * 3 * W + k] = new[i * W + k] + old[i * 3 * W + k];
+    }
+}
+
 void net_encode(const struct net_shape *s, const float *w, const struct pred_batch *b,
                 struct net_run *r)
 {
@@ -168,12 +186,7 @@ void net_encode(const struct net_shape *s, const float *w, const struct pred_bat
     linear(b->x.at, w + s->embed, groups, PRED_FEATURES, W, r->scratch);
     relu(r->scratch, (size_t)groups * W);
     for (int l = 0; l <= NET_LAYERS; l++) {
-        for (int i = 0; i < groups; i++) {
-            float *h = r->layer[l] + (size_t)i * 3 * W, *new = r->scratch + (size_t)i *W;
-            const float *old = l ? r->layer[l - 1] + (size_t)i * 3 * W : NULL;
-            for (int k = 0; k < W; k++)
-                h[k] = new[k] + (old ? old[k] : 0);
-        }
+        add_round(r->layer[l], l ? r->layer[l - 1] : NULL, r->scratch, groups);
         if (l == NET_LAYERS)
             break;
         gather(s, b, r->layer[l]);

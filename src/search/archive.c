@@ -1,5 +1,6 @@
 #include "search/archive.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
 #include <math.h>
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARCHIVE_VERSION = 2, ARCHIVE_APPLICATION = 0x41474152 /* "AGAR" */ };
+enum { ARCHIVE_VERSION = 3, ARCHIVE_APPLICATION = 0x41474152 /* "AGAR" */ };
 
 struct archive {
     sqlite3 *sql;
@@ -24,25 +25,39 @@ static const char schema[] =
     " segment2 INTEGER NOT NULL, record2 INTEGER NOT NULL,"
     " source INTEGER NOT NULL, hash INTEGER NOT NULL, known INTEGER NOT NULL,"
     " acc REAL, flops REAL, params REAL, memory REAL, cycles REAL, energy REAL, latency REAL, "
-    " distance REAL NOT NULL, fate INTEGER NOT NULL, reason TEXT);"
+    " distance REAL NOT NULL, fate INTEGER NOT NULL, reason TEXT, seal INTEGER NOT NULL);"
     "CREATE TABLE measured(hash INTEGER, recipe TEXT, seed INTEGER, value REAL, PRIMARY KEY(hash, "
     "recipe, seed)) WITHOUT ROWID;";
 #define COLUMNS                                                                                  \
     "id, parent, generation, mate, edits, steps, segment1, record1, segment2, record2, source, " \
-    "hash, known, acc, flops, params, memory, cycles, energy, latency, distance"
-enum { FIRST_VALUE = 13, DISTANCE = FIRST_VALUE + SEARCH_GOALS, FATE = DISTANCE + 1 };
+    "hash, known, acc, flops, params, memory, cycles, energy, latency, distance, fate, reason, " \
+    "seal"
+enum {
+    FIRST_VALUE = 13,
+    DISTANCE = FIRST_VALUE + SEARCH_GOALS,
+    FATE = DISTANCE + 1,
+    REASON = FATE + 1,
+    SEAL = REASON + 1
+};
 
 static enum status failed(const struct archive *a, struct err *err)
 {
     int code = sqlite3_errcode(a->sql) & 0xff;
     if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
         return err_set(err, ST_USAGE, "%s: a running search is using it", a->path);
-    if (code == SQLITE_READONLY) /* it has to be rolled back, which only a search does */
+    /* it has to be rolled back, which only a search does */
+    if (sqlite3_extended_errcode(a->sql) == SQLITE_READONLY_ROLLBACK)
         return err_set(err, ST_USAGE, "%s: its search was killed while it wrote: go on with it",
                        a->path);
-    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
+    /* SQLITE_ERROR: its tables are not what they should be */
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT || code == SQLITE_ERROR)
         return err_set(err, ST_MODEL, "%s: no archive of a search, or damaged", a->path);
-    return err_set(err, ST_IO, "%s: %s", a->path, sqlite3_errmsg(a->sql));
+    if (code == SQLITE_FULL || sqlite3_extended_errcode(a->sql) == SQLITE_IOERR_WRITE)
+        return err_set(err, ST_IO, "%s: cannot be written, is there room? (%s)", a->path,
+                       sqlite3_errmsg(a->sql));
+    int system = sqlite3_system_errno(a->sql);
+    return err_set(err, ST_IO, "%s: %s%s%s", a->path, sqlite3_errmsg(a->sql), system ? ": " : "",
+                   system ? strerror(system) : "");
 }
 
 static enum status say(struct archive *a, const char *sql, struct err *err)
@@ -114,8 +129,8 @@ static enum status start(struct archive *a, const char *what, struct err *err)
     TRY(same_search(a, what, err));
     TRY(say(a, "COMMIT", err));
     if (sqlite3_prepare_v2(a->sql,
-                           "INSERT INTO child(" COLUMNS ", fate, reason) "
-                           "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                           "INSERT INTO child(" COLUMNS ") "
+                           "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                            -1, &a->add, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS " FROM child WHERE id = ?", -1, &a->get,
                            NULL) != SQLITE_OK)
@@ -195,44 +210,84 @@ enum status archive_commit(struct archive *a, struct err *err)
     return say(a, "COMMIT", err);
 }
 
+/* ---- rows ---- */
+
+static void numbers_of(const struct search_point *p, int64_t out[FIRST_VALUE])
+{
+    const int64_t number[FIRST_VALUE] = {p->id,
+                                         p->parent,
+                                         p->generation,
+                                         p->mate,
+                                         p->edits,
+                                         p->n_step,
+                                         p->step[0].segment,
+                                         p->step[0].record,
+                                         p->step[1].segment,
+                                         p->step[1].record,
+                                         (int64_t)p->source,
+                                         (int64_t)p->hash,
+                                         p->in_distribution};
+    memcpy(out, number, sizeof number);
+}
+
+/* Of a row; SQLite notices where a file is cut, but not a number that has become another. */
+static int64_t seal(const struct search_point *p, enum search_fate fate, const char *reason)
+{
+    int64_t number[FIRST_VALUE];
+    double value[SEARCH_GOALS + 1];
+    numbers_of(p, number);
+    for (int g = 0; g < SEARCH_GOALS; g++) /* SQLite has neither NaN nor -0 */
+        value[g] = isnan(p->value[g]) ? -1 : p->value[g] + 0.0;
+    value[SEARCH_GOALS] = p->distance + 0.0;
+    uint64_t h = hash_bytes(number, sizeof number, (uint64_t)fate);
+    return (int64_t)hash_str(reason, hash_bytes(value, sizeof value, h));
+}
+
 enum status archive_add(struct archive *a, const struct search_point *p, enum search_fate fate,
                         const char *reason, struct err *err)
 {
-    const int64_t number[] = {p->id,
-                              p->parent,
-                              p->generation,
-                              p->mate,
-                              p->edits,
-                              p->n_step,
-                              p->step[0].segment,
-                              p->step[0].record,
-                              p->step[1].segment,
-                              p->step[1].record,
-                              (int64_t)p->source,
-                              (int64_t)p->hash,
-                              p->in_distribution};
+    int64_t number[FIRST_VALUE];
     sqlite3_stmt *s = a->add;
+    numbers_of(p, number);
     for (int i = 0; i < FIRST_VALUE; i++)
         sqlite3_bind_int64(s, 1 + i, number[i]);
     for (int g = 0; g < SEARCH_GOALS; g++) /* SQLite stores NaN as NULL */
         sqlite3_bind_double(s, 1 + FIRST_VALUE + g, p->value[g]);
     sqlite3_bind_double(s, 1 + DISTANCE, p->distance);
     sqlite3_bind_int(s, 1 + FATE, (int)fate);
-    sqlite3_bind_text(s, 2 + FATE, reason, -1, SQLITE_STATIC);
+    sqlite3_bind_text(s, 1 + REASON, reason, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(s, 1 + SEAL, seal(p, fate, reason ? reason : ""));
     bool ok = sqlite3_step(s) == SQLITE_DONE;
     enum status st = ok ? ST_OK : failed(a, err);
     sqlite3_reset(s);
     return st;
 }
 
+struct row {
+    struct search_point point;
+    enum search_fate fate;
+    const char *reason; /* borrowed until the statement goes on */
+};
+
 static struct search_step read_step(sqlite3_stmt *s, int at)
 {
     return (struct search_step){sqlite3_column_int(s, at), sqlite3_column_int64(s, at + 1)};
 }
 
-static void read_point(sqlite3_stmt *s, struct search_point *p)
+/* What a search relies on, whoever wrote the file. */
+static bool is_sound(const struct row *r)
 {
-    *p = (struct search_point){
+    const struct search_point *p = &r->point;
+    return p->id > 0 && p->parent >= 0 && p->parent < p->id && p->generation > 0 && p->edits > 0 &&
+           p->n_step >= 0 && p->n_step <= SEARCH_STEPS && p->step[0].segment >= 0 &&
+           p->step[1].segment >= 0 && r->fate >= FATE_ACCEPTED && r->fate <= FATE_WAY;
+}
+
+static enum status read_row(const struct archive *a, sqlite3_stmt *s, struct row *r,
+                            struct err *err)
+{
+    const unsigned char *reason = sqlite3_column_text(s, REASON);
+    struct search_point p = {
         .id = sqlite3_column_int64(s, 0),
         .parent = sqlite3_column_int64(s, 1),
         .generation = sqlite3_column_int(s, 2),
@@ -245,28 +300,39 @@ static void read_point(sqlite3_stmt *s, struct search_point *p)
         .in_distribution = sqlite3_column_int(s, 12) != 0,
         .distance = sqlite3_column_double(s, DISTANCE),
     };
-    if (p->n_step < 0 || p->n_step > SEARCH_STEPS) /* a damaged archive: the hash will not fit */
-        p->n_step = 0;
     for (int g = 0; g < SEARCH_GOALS; g++)
-        p->value[g] = sqlite3_column_type(s, FIRST_VALUE + g) == SQLITE_NULL
-                          ? NAN
-                          : sqlite3_column_double(s, FIRST_VALUE + g);
+        p.value[g] = sqlite3_column_type(s, FIRST_VALUE + g) == SQLITE_NULL
+                         ? NAN
+                         : sqlite3_column_double(s, FIRST_VALUE + g);
+    *r = (struct row){p, (enum search_fate)sqlite3_column_int(s, FATE),
+                      reason ? (const char *)reason : ""};
+    if (!is_sound(r) || seal(&p, r->fate, r->reason) != sqlite3_column_int64(s, SEAL))
+        return err_set(err, ST_MODEL, "%s: network %lld in it is damaged", a->path,
+                       (long long)p.id);
+    return ST_OK;
+}
+
+static enum status missing(const struct archive *a, int64_t id, struct err *err)
+{
+    return err_set(err, ST_MODEL, "%s: network %lld is missing in it", a->path, (long long)id);
 }
 
 enum status archive_each(struct archive *a, archive_take *take, void *arg, struct err *err)
 {
     sqlite3_stmt *s;
-    struct search_point p;
+    struct row r;
+    int64_t last = 0;
     int step = SQLITE_DONE;
-    if (sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS ", fate, reason FROM child ORDER BY id", -1,
-                           &s, NULL) != SQLITE_OK)
+    if (sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS " FROM child ORDER BY id", -1, &s, NULL) !=
+        SQLITE_OK)
         return failed(a, err);
     enum status st = ST_OK;
     while (st == ST_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
-        read_point(s, &p);
-        const unsigned char *reason = sqlite3_column_text(s, FATE + 1);
-        st = take(arg, &p, (enum search_fate)sqlite3_column_int(s, FATE),
-                  reason ? (const char *)reason : "", err);
+        st = read_row(a, s, &r, err);
+        if (st == ST_OK && r.point.id != ++last)
+            st = missing(a, last, err);
+        if (st == ST_OK)
+            st = take(arg, &r.point, r.fate, r.reason, err);
     }
     if (st == ST_OK && step != SQLITE_DONE)
         st = failed(a, err);
@@ -276,14 +342,14 @@ enum status archive_each(struct archive *a, archive_take *take, void *arg, struc
 
 enum status archive_get(struct archive *a, int64_t id, struct search_point *out, struct err *err)
 {
+    struct row r;
     sqlite3_bind_int64(a->get, 1, id);
     int step = sqlite3_step(a->get);
-    if (step == SQLITE_ROW)
-        read_point(a->get, out);
-    enum status st = step == SQLITE_ROW    ? ST_OK
-                     : step == SQLITE_DONE ? err_set(err, ST_MODEL, "%s: child %lld is missing",
-                                                     a->path, (long long)id)
+    enum status st = step == SQLITE_ROW    ? read_row(a, a->get, &r, err)
+                     : step == SQLITE_DONE ? missing(a, id, err)
                                            : failed(a, err);
+    if (st == ST_OK)
+        *out = r.point;
     sqlite3_reset(a->get);
     return st;
 }

@@ -137,10 +137,13 @@ static bool is_new(enum search_fate fate)
     return fate == FATE_ACCEPTED || fate == FATE_BEYOND || fate == FATE_GUEST;
 }
 
-static void note(struct search *s, const struct search_point *p, enum search_fate fate)
+static void note(struct search *s, const struct search_point *p, enum search_fate fate,
+                 const char *reason)
 {
     s->fates[fate]++;
     s->next_id = p->id + 1;
+    if (fate == FATE_REFUSED)
+        snprintf(s->refusal, sizeof s->refusal, "%s", reason);
     if (fate == FATE_REFUSED && p->n_step > 0)
         credit_add(&s->records, (uint64_t)p->step[0].record, false);
     if (is_new(fate))
@@ -223,12 +226,12 @@ static enum status finish_children(struct search *s, const struct litter *l, str
 static void take_in(struct search *s, struct litter *l)
 {
     for (size_t i = 0; i < l->row.n; i++)
-        note(s, &l->row.at[i], row_fate(l, i));
+        note(s, &l->row.at[i], row_fate(l, i), "");
     for (size_t i = 0; i < l->guest.n; i++)
         accept(s, &l->row.at[l->guest.at[i].row], graph_ref(l->guest.at[i].graph));
     for (int i = 0; i < l->n_child; i++) {
         struct child *c = &l->child[i];
-        note(s, &c->point, c->fate);
+        note(s, &c->point, c->fate, c->reason);
         if (is_new(c->fate))
             accept(s, &c->point, graph_ref(c->graph));
     }
@@ -275,27 +278,35 @@ static enum status generation(struct search *s, bool over, bool *stop, struct er
 
 /* ---- going on ---- */
 
+/* Children of this rank. */
+static int64_t tried(const struct search *s)
+{
+    return s->fates[FATE_ACCEPTED] + s->fates[FATE_REFUSED] + s->fates[FATE_DUPLICATE] +
+           s->fates[FATE_BEYOND];
+}
+
 static enum status replay(void *arg, const struct search_point *p, enum search_fate fate,
                           const char *reason, struct err *err)
 {
     struct search *s = arg;
-    (void)reason;
     (void)err;
     if (p->generation > s->generation + 1) { /* the one before is whole */
         s->generation++;
         select_survivors(s);
     }
-    note(s, p, fate);
+    note(s, p, fate, reason);
     if (is_new(fate))
         accept(s, p, NULL);
     return ST_OK;
 }
 
 /* The population and the front as they were behind the last whole generation. */
-static enum status go_on(struct search *s, struct err *err)
+static enum status go_on(struct search *s, const char *path, struct err *err)
 {
     TRY(islands_align(s, err));
     TRY(archive_each(s->archive, replay, s, err));
+    if (tried(s) % s->population != 0)
+        return err_set(err, ST_MODEL, "%s: its last generation is not whole", path);
     if (s->next_id > 1) {
         s->generation++;
         select_survivors(s);
@@ -385,6 +396,10 @@ static enum status begin(struct search *s, const struct graph *base, const char 
             &(struct timing_opts){.threads = 1, .seed = o->seed, .cancel = o->cancel});
     TRY(measure(s, &s->base, base, err));
     TRY(check_numbers(s, err));
+    accept(s, &s->base, graph_ref(base));
+    TRY(member_prepare(s->member.at[0], o, err));
+    if (s->member.at[0]->place.n == 0)
+        return err_set(err, ST_NO, "nothing of this network can be replaced");
     char *what = describe(s);
     enum status st = archive_open(&s->archive, path, what, err);
     free(what);
@@ -392,14 +407,9 @@ static enum status begin(struct search *s, const struct graph *base, const char 
         return st;
     u64map_put(&s->seen, s->base.hash, 0);
     s->next_id = 1;
-    accept(s, &s->base, graph_ref(base));
-    return go_on(s, err);
-}
-
-static int64_t tried(const struct search *s)
-{
-    return s->fates[FATE_ACCEPTED] + s->fates[FATE_REFUSED] + s->fates[FATE_DUPLICATE] +
-           s->fates[FATE_BEYOND];
+    if (o->begun)
+        TRY(o->begun(o->arg, err));
+    return go_on(s, path, err);
 }
 
 static struct search_state state_of(const struct search *s)
@@ -450,12 +460,12 @@ static enum status evolve(struct search *s, struct err *err)
     tell(s);
     while (!stop && tried(s) < each && (o->comm || !is_over(s))) {
         TRY(generation(s, is_over(s), &stop, err));
-        if (s->generation == 1 && s->fates[FATE_REFUSED] == s->population &&
-            s->member.at[0]->place.n == 0)
-            return err_set(err, ST_NO, "nothing of this network can be replaced");
         tell(s);
     }
     TRY(islands_gather(s, err));
+    if (s->fates[FATE_REFUSED] == tried(s))
+        return err_set(err, ST_NO, "each of the %lld networks tried was refused, the last: %s",
+                       (long long)tried(s), s->refusal);
     return s->front.n || comm_rank(o->comm)
                ? ST_OK
                : err_set(err, ST_NO, "no network keeps within the limits");

@@ -124,9 +124,12 @@ struct search_opts {
      */
     bool (*accuracy)(void *arg, const struct graph *g, double *out);
     const int *cancel;
+    /* Once the archive is this search's: before it nothing was changed that another one owns. May
+     * be NULL. */
+    enum status (*begun)(void *arg, struct err *err);
     /* Before the first generation and after each, on the caller's thread; may be NULL. */
     void (*progress)(void *arg, const struct search_state *s);
-    void *arg; /* of both */
+    void *arg; /* of them all */
 };
 
 /* The points from the first edit to one of the front. */
@@ -157,8 +160,8 @@ double search_share(const struct search_point *base, const struct search_point *
 
 /* Searches from `base`, with the archive at `path`, which is made or gone on with. All members of
  * the front are made anew from their edits and executed, but with points_only. ST_USAGE: a goal's
- * numbers are not known, or the archive is of another search; ST_NO: nothing can be replaced, or no
- * child keeps within the limits; ST_CANCELLED: the same call goes on. */
+ * numbers are not known, or the archive is of another search; ST_NO: nothing can be replaced, every
+ * child was refused, or no network keeps within the limits; ST_CANCELLED: the same call goes on. */
 enum status search_run(struct search_result *out, const struct graph *base, const char *path,
                        const struct search_opts *opts, struct err *err);
 void search_result_done(struct search_result *r);

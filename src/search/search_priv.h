@@ -100,6 +100,7 @@ struct search {
     struct credit records, sources;
     int generation;
     int64_t next_id, fates[FATES];
+    char refusal[200]; /* the last reason of one */
     double begun;
     struct layer_clock *clock; /* NULL: latency is neither a goal nor limited */
     struct hand *hand;         /* one for each worker */

@@ -15,21 +15,34 @@ for f in alone/front/*.onnx; do
 done
 volume=$("$JSON_GET" hypervolume <alone/front.json)
 
-# ---- other threads, and killed again and again
+# ---- other threads
 expect 0 search "$net" -o two $few --threads 2 --json
 cmp alone/front.json two/front.json || fail 'the front depends on threads'
-kills=0
+
+# ---- killed again and again: twenty times, half of them once it has got further, half at any moment
+endless=${few/192/1000000}
 for i in $(seq 1 20); do
-	"$AUTOGO" search "$net" -o killed $few --threads 1 >/dev/null 2>&1 &
-	sleep "0.$((RANDOM % 5))$((RANDOM % 10))"
-	kill -9 $! 2>/dev/null && kills=$((kills + 1))
+	rm -f progress
+	how="search $net -o killed $endless"
+	[ $((i % 2)) = 0 ] && [ -e killed/search.json ] && how='search --resume killed'
+	"$AUTOGO" $how --threads 1 --progress >/dev/null 2>progress &
+	for k in $(seq 1 600); do
+		[ $((i % 4)) -gt 1 ] || [ -s progress ] && break
+		sleep 0.05
+	done
+	sleep "0.$((RANDOM % 2))$((RANDOM % 10))"
+	checks=$((checks + 1))
+	kill -9 $! || fail 'a search ended by itself'
 	wait $! 2>/dev/null
-	[ -e killed/front.json ] && break
 done
 expect 0 search "$net" -o killed $few --threads 1 --json
-cmp alone/front.json killed/front.json || fail 'a killed search ends elsewhere'
-echo "$kills kills"
-[ "$kills" -gt 0 ] || fail 'nothing was killed'
+tried=$(json evaluated)
+[ "$tried" -gt 192 ] || fail "only $tried were tried between the kills"
+expect 0 search "$net" -o whole ${few/192/$tried} --threads 1 --json
+cmp whole/front.json killed/front.json || fail 'a killed search ends elsewhere'
+for f in whole/front/*.onnx; do
+	cmp "$f" "killed/${f#whole/}" || fail 'a killed search has other networks'
+done
 
 # ---- going on with more
 expect 0 search "$net" -o alone ${few/192/256} --threads 2 --json
