@@ -229,8 +229,8 @@ enum status edit_version(struct session *s, int k, const struct job *j, struct v
 
 /* surgery.c: the version that session_edit_node makes; `patience` as in the job. */
 enum status surgery_version(struct session *s, const char *name, const char *const *word, int n,
-                            const struct session_repair *how, double patience,
-                            struct version **out, struct err *err);
+                            const struct session_repair *how, double patience, struct version **out,
+                            struct err *err);
 
 /* keep.c */
 void keep_take(struct session *s, struct job *j, unsigned *changed);

@@ -159,12 +159,11 @@ static char *canonical(const struct session *s, const struct cut *c)
 }
 
 enum status surgery_version(struct session *s, const char *name, const char *const *word, int n,
-                            const struct session_repair *how, double patience,
-                            struct version **out, struct err *err)
+                            const struct session_repair *how, double patience, struct version **out,
+                            struct err *err)
 {
     struct graph *g;
-    struct cut c = {
-        .node = graph_find(session_graph(s), name), .how = *how, .patience = patience};
+    struct cut c = {.node = graph_find(session_graph(s), name), .how = *how, .patience = patience};
     if (c.node < 0)
         return err_set(err, ST_USAGE, "the network has no node '%.80s'", name);
     TRY(read_words(s, word, n, &c, err));
