@@ -926,6 +926,8 @@ static void check_record(int cols, int rows)
     assert_true(vt_expect(v, "for segment 3"));
     vt_keys(v, "j 7 2 Enter");
     assert_true(vt_expect(v, "conv1 pinned to 72 channels"));
+    assert_true(row_becomes(v, "bn1", '*', "Nx72x56x56"));
+    vt_settle(v);
     vt_keys(v, "a");
     assert_true(vt_expect(v, "applied as version 1"));
     vt_keys(v, "u");
