@@ -39,6 +39,7 @@ static void answer_recover(struct ui *ui, bool yes)
     struct err err = {0};
     enum status st = session_recover(ui->session, yes ? SESSION_RECOVER : SESSION_FRESH, &err);
     ui_edited(ui);
+    record_versions(ui);
     if (st != ST_OK)
         ui_fail(ui, &err);
     else if (yes)
@@ -48,19 +49,20 @@ static void answer_recover(struct ui *ui, bool yes)
         ui_say(ui, "begun anew; the earlier journal is kept beside the new one");
 }
 
-static void ask_recover(struct ui *ui)
+static void ask_recover(struct ui *ui, bool ask)
 {
     const struct session_pending *p = session_pending(ui->session);
     struct err err = {0};
     char line[200];
     if (!p)
         return;
-    if (p->edits == 0 || p->changed) {
-        bool lost = p->edits > 0;
+    if (p->edits == 0 || p->changed || !ask) {
+        bool lost = p->edits > 0, changed = p->changed;
         if (session_recover(ui->session, SESSION_FRESH, &err) != ST_OK)
             ui_fail(ui, &err);
         else if (lost)
-            ui_say(ui, "the model changed since the last session of it, which is set aside");
+            ui_say(ui, "%sthe last session of it is set aside",
+                   changed ? "the model changed: " : "");
         return;
     }
     snprintf(line, sizeof line, "go on where you were? (y/n)  %d edit%s, last %s%s ", p->edits,
@@ -68,25 +70,33 @@ static void ask_recover(struct ui *ui)
     ui_ask(ui, line, answer_recover);
 }
 
-void ui_open_model(struct ui *ui, const char *spec)
+enum status command_open(struct ui *ui, const char *spec, bool ask, struct err *err)
 {
-    struct err err = {0};
-    char *path = expand(spec);
+    char word[600], *path = expand(spec);
     ui_say(ui, "opening %s ...", path);
     frame_draw(ui);
     ui->message[0] = 0;
-    if (session_open(ui->session, path, SESSION_ASK, &err) != ST_OK) {
-        ui_fail(ui, &err);
+    enum status st = session_open(ui->session, path, SESSION_ASK, err);
+    if (st != ST_OK) {
         free(path);
-        return;
+        return st;
     }
     recent_add(ui, path);
+    ui_did(ui, "open %s", ui_quoted(path, word, sizeof word));
     free(path);
     ui_pop_to(ui, VIEW_MODELS);
     ui_push(ui, VIEW_SEGMENTS);
     ui_edited(ui);
     ui_notices(ui);
-    ask_recover(ui);
+    ask_recover(ui, ask);
+    return ST_OK;
+}
+
+void ui_open_model(struct ui *ui, const char *spec)
+{
+    struct err err = {0};
+    if (command_open(ui, spec, true, &err) != ST_OK)
+        ui_fail(ui, &err);
 }
 
 /* ---- writing ---- */
@@ -106,12 +116,15 @@ static void ask_to_write(struct ui *ui, const char *path, void (*write_it)(struc
 static void export_now(struct ui *ui, bool yes)
 {
     struct err err = {0};
+    char word[600];
     if (!yes)
         ui_say(ui, "not written");
     else if (session_export_later(ui->session, ui->path, &err) != ST_OK)
         ui_fail(ui, &err);
-    else
+    else {
+        ui_did(ui, "export %s", ui_quoted(ui->path, word, sizeof word));
         ui_say(ui, "writing %s ...", ui->path);
+    }
 }
 
 static void export_file(struct ui *ui, const char *arg)
@@ -130,12 +143,15 @@ static void export_file(struct ui *ui, const char *arg)
 static void save_now(struct ui *ui, bool yes)
 {
     struct err err = {0};
+    char word[600];
     if (!yes)
         ui_say(ui, "not written");
     else if (session_fit_save_later(ui->session, ui->path, &err) != ST_OK)
         ui_fail(ui, &err);
-    else
+    else {
+        ui_did(ui, "fit save %s", ui_quoted(ui->path, word, sizeof word));
         ui_say(ui, "writing %s ...", ui->path);
+    }
 }
 
 void ui_save_trained(struct ui *ui, const char *path)
@@ -162,6 +178,35 @@ static void save_display(struct ui *ui, const char *arg)
         ui_fail(ui, &err);
     else
         ui_say(ui, "%s: written", arg);
+}
+
+/* ---- scripts ---- */
+
+static void record_now(struct ui *ui, bool yes)
+{
+    if (yes)
+        record_begin(ui, ui->path);
+    else
+        ui_say(ui, "nothing is recorded");
+}
+
+static void record_command(struct ui *ui, const char *arg)
+{
+    if (*arg && strcmp(arg, "off") != 0)
+        ask_to_write(ui, arg, record_now);
+    else
+        record_end(ui);
+}
+
+static void play_command(struct ui *ui, const char *arg)
+{
+    if (!*arg) {
+        ui_prompt(ui, "play ");
+        return;
+    }
+    char *path = expand(arg);
+    play_begin(ui, path);
+    free(path);
 }
 
 /* ---- small ones ---- */
@@ -203,6 +248,7 @@ void command_undo(struct ui *ui, bool redo)
         return;
     }
     ui_edited(ui);
+    ui_did(ui, redo ? "redo" : "undo");
     const struct session_version *v = session_version(ui->session, session_cursor(ui->session));
     ui_say(ui, "at version %d: %s", v ? v->id : 0, v ? v->command : "");
 }
@@ -252,8 +298,6 @@ static bool list_command(struct ui *ui, enum action a, const char *arg)
     return true;
 }
 
-static void session_line(struct ui *ui, const char *line);
-
 static void answer_batch(struct ui *ui, bool yes)
 {
     if (yes)
@@ -268,11 +312,21 @@ static void batch(struct ui *ui, const char *arg)
     char *line = x_asprintf("batch %s", *arg ? arg : session_filter(ui->session));
     if (!*arg && session_batch_progress(ui->session, &done, &total))
         ui_ask(ui, "stop the batch? What it put in stays (y/n) ", answer_batch);
-    else if (*arg)
-        session_line(ui, line);
-    else
+    else if (*arg) {
+        struct err err = {0};
+        if (command_line(ui, line, &err) != ST_OK)
+            ui_fail(ui, &err);
+    } else
         ui_prompt(ui, line);
     free(line);
+}
+
+/* A view of what `line` lists. */
+static void push_listed(struct ui *ui, enum view_id v, const char *line)
+{
+    ui_push(ui, v);
+    if (ui_top(ui) == v)
+        ui_did(ui, "%s", line);
 }
 
 /* What holds in every view. */
@@ -291,15 +345,21 @@ static bool common(struct ui *ui, enum action a, const char *arg)
         return true;
     case ACTION_HISTORY:
         if (session_is_open(ui->session))
-            ui_push(ui, VIEW_HISTORY);
+            push_listed(ui, VIEW_HISTORY, "history");
         else
             ui_say(ui, "no model is open");
         return true;
     case ACTION_FIT:
-        ui_push(ui, VIEW_FIT);
+        push_listed(ui, VIEW_FIT, "fit");
         return true;
     case ACTION_SEARCH:
-        ui_push(ui, VIEW_SEARCH);
+        push_listed(ui, VIEW_SEARCH, "search");
+        return true;
+    case ACTION_RECORD:
+        record_command(ui, arg);
+        return true;
+    case ACTION_PLAY:
+        play_command(ui, arg);
         return true;
     case ACTION_BATCH:
         batch(ui, arg);
@@ -364,16 +424,21 @@ static bool is_word(const char *name)
 }
 
 /* Runs a line of the session language and brings the views to where it led. */
-static void session_line(struct ui *ui, const char *line)
+enum status command_line(struct ui *ui, const char *line, struct err *err)
 {
     struct session *s = ui->session;
     struct str out = {0};
-    struct err err = {0};
+    char *record = record_line(ui, line);
     int selected = session_selected(s), cursor = session_cursor(s), n = session_n_versions(s);
     bool waited = session_pending(s) != NULL, trained = session_fit_running(s);
     bool searched = session_search_running(s);
     const struct session_candidate *shown = session_previewed(s);
-    enum status st = session_command(s, line, SESSION_ASYNC, &out, &err);
+    enum status st = session_command(s, line, SESSION_ASYNC, &out, err);
+    if (st == ST_OK && record)
+        ui_did(ui, "%s", record);
+    else if (st == ST_OK)
+        record_versions(ui);
+    free(record);
     if (session_cursor(s) != cursor || session_n_versions(s) != n ||
         waited != (session_pending(s) != NULL))
         ui_edited(ui);
@@ -389,15 +454,16 @@ static void session_line(struct ui *ui, const char *line)
     if (!searched && session_search_running(s))
         ui_push(ui, VIEW_SEARCH);
     bool new_view = session_previewed(s) && session_previewed(s) != shown;
-    if (new_view && !ui_has_view(ui, VIEW_REPAIR))
+    if (new_view && ui_has_view(ui, VIEW_REPAIR))
+        ui_pop_to(ui, VIEW_REPAIR);
+    else if (new_view)
         ui_push(ui, VIEW_REPAIR);
-    if (st != ST_OK)
-        ui_fail(ui, &err);
-    else if (out.n && strchr(out.s, '\n') && strchr(out.s, '\n')[1] && !new_view)
+    if (st == ST_OK && out.n && strchr(out.s, '\n') && strchr(out.s, '\n')[1] && !new_view)
         ui_show_text(ui, out.s);
-    else if (out.n)
+    else if (st == ST_OK && out.n)
         ui_say(ui, "%.*s", (int)strcspn(out.s, "\n"), out.s);
     str_done(&out);
+    return st;
 }
 
 void command_run(struct ui *ui, const char *line)
@@ -416,9 +482,11 @@ void command_run(struct ui *ui, const char *line)
     bool takes = a != ACTION_NONE && (!*arg || *action_info(a)->args);
     if (takes && (action_in_view(a, v) || !is_word(name)))
         command_action(ui, a, arg);
-    else if (is_word(name))
-        session_line(ui, line);
-    else if (a != ACTION_NONE)
+    else if (is_word(name)) {
+        struct err err = {0};
+        if (command_line(ui, line, &err) != ST_OK)
+            ui_fail(ui, &err);
+    } else if (a != ACTION_NONE)
         ui_say(ui, ":%s takes no argument", name);
     else
         ui_say(ui, "no command is called '%s' (Tab completes, ? lists them)", name);
@@ -536,7 +604,8 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
         if (str_starts(text, "filter ") || str_starts(text, "sort ") || str_starts(text, "batch "))
             offer_fields(out, text);
         if (str_starts(text, "open ") || str_starts(text, "export ") ||
-            str_starts(text, "save-display ") || str_starts(text, "fit-save "))
+            str_starts(text, "save-display ") || str_starts(text, "fit-save ") ||
+            str_starts(text, "record ") || str_starts(text, "play "))
             offer_files(out, head, part);
     }
     if (out->word.n)

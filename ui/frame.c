@@ -59,7 +59,8 @@ static void draw_top(struct ui *ui, int w)
     else if (session_busy(s))
         snprintf(right, sizeof right, "working  ");
     size_t n = strlen(right);
-    snprintf(right + n, sizeof right - n, "%s ", view_title(ui->stack[ui->depth - 1].id));
+    snprintf(right + n, sizeof right - n, "%s%s ", ui->recording ? "rec  " : "",
+             view_title(ui->stack[ui->depth - 1].id));
     int edge = w - text_width(right, theme_ascii());
     screen_put(0, 0, w, STYLE_BAR, "");
     screen_add(0, edge, w - edge, STYLE_BAR_NAME, right);
@@ -106,14 +107,19 @@ void frame_draw(struct ui *ui)
         screen_put(h / 2, 0, w, STYLE_WARN, "terminal too small (needs 40x10)");
     } else {
         enum view_id v = ui->stack[ui->depth - 1].id;
+        int panel = play_rows(ui, h - 3, w);
         ui->stack[ui->depth - 1].ops->draw(ui, ui->stack[ui->depth - 1].self,
-                                           (struct rect){1, 0, h - 3, w});
+                                           (struct rect){1, 0, h - 3 - panel, w});
+        if (panel)
+            play_draw(ui, (struct rect){h - 2 - panel, 0, panel, w});
         draw_top(ui, w); /* after the view, which may have asked for a drawing */
         screen_put(h - 2, 0, w, ui->message[0] ? ui->message_style : STYLE_TEXT, ui->message);
-        if (ui->prompt.kind == PROMPT_NONE)
-            draw_keys(v, h - 1, w);
-        else
+        if (ui->prompt.kind != PROMPT_NONE)
             prompt_draw(&ui->prompt, h - 1, w);
+        else if (ui->play)
+            play_draw_keys(ui, h - 1, w);
+        else
+            draw_keys(v, h - 1, w);
     }
     screen_show(ui->repaint);
     ui->repaint = false;

@@ -44,6 +44,11 @@ void ui_set_repair(struct ui *ui, enum action a, const char *arg)
         ui_fail(ui, &err);
         return;
     }
+    if (a == ACTION_ADAPT)
+        ui_did(ui, "set adapt %s", r.adapt ? "on" : "off");
+    else
+        ui_did(ui, "set %s %d", a == ACTION_GROW ? "grow" : "multiple",
+               a == ACTION_GROW ? r.grow : r.multiple);
     ui_pop_to(ui, ui_has_view(ui, VIEW_CANDIDATES) ? VIEW_CANDIDATES : VIEW_SEGMENTS);
     repair_settings(&r, text, sizeof text);
     ui_say(ui, "repairs: %s", *text ? text : "as usual");

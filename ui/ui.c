@@ -184,6 +184,7 @@ void ui_apply(struct ui *ui)
         return;
     }
     ui_edited(ui);
+    ui_did(ui, "apply");
     const struct session_version *v = session_version(ui->session, session_cursor(ui->session));
     if (v)
         ui_say(ui, "applied as version %d: %s", v->id, v->command);
@@ -264,6 +265,8 @@ static void take_key(struct ui *ui, int key)
         prompt_answer(ui, prompt_key(&ui->prompt, key));
         return;
     }
+    if (play_key(ui, key))
+        return;
     ui->message[0] = 0;
     enum view_id v = ui->stack[ui->depth - 1].id;
     enum action a = action_for_key(v, key);
@@ -313,6 +316,8 @@ void ui_notices(struct ui *ui)
         char line[512];
         snprintf(line, sizeof line, "%s%s", good ? "" : "autogo: ", notice);
         say(ui, good ? STYLE_TEXT : STYLE_WARN, line);
+        if (!good)
+            play_trouble(ui, notice);
     }
 }
 
@@ -321,8 +326,10 @@ static void take_results(struct ui *ui)
     unsigned what = session_poll(ui->session);
     if (what)
         tell_views(ui, what);
-    if (what & SESSION_CHANGED_VERSION)
+    if (what & SESSION_CHANGED_VERSION) {
         ui_edited(ui);
+        record_versions(ui);
+    }
     ui_notices(ui);
 }
 
@@ -333,7 +340,7 @@ static bool take_script(struct ui *ui)
     ui->waits = false;
     if (!ui->script)
         return false;
-    switch (input_script_next(ui->script, session_busy(ui->session), &key)) {
+    switch (input_script_next(ui->script, session_busy(ui->session) || play_runs(ui), &key)) {
     case INPUT_STEP_KEY:
         take_key(ui, key);
         return true;
@@ -360,6 +367,15 @@ static bool take_keys(struct ui *ui)
     return n > 0;
 }
 
+/* The end of a job wakes a script that waits for it; 50 ms are for safety. Without a script nothing
+ * wakes us for nothing. */
+static int patience(const struct ui *ui)
+{
+    if (play_is_ready(ui) || (ui->script && !ui->waits))
+        return 0;
+    return ui->script || play_runs(ui) ? 50 : -1;
+}
+
 static void loop(struct ui *ui)
 {
     struct pollfd fd[3] = {{STDIN_FILENO, POLLIN, 0},
@@ -368,9 +384,7 @@ static void loop(struct ui *ui)
     while (!ui->quit) {
         if (ui->dirty)
             frame_draw(ui);
-        /* The end of a job wakes a script that waits for it; 50 ms are for safety. Without a script
-         * nothing wakes us for nothing. */
-        if (poll(fd, 3, !ui->script ? -1 : ui->waits ? 50 : 0) < 0 && errno != EINTR)
+        if (poll(fd, 3, patience(ui)) < 0 && errno != EINTR)
             break;
         unsigned long start = microseconds();
         bool keys = false;
@@ -384,6 +398,8 @@ static void loop(struct ui *ui)
             keys = take_keys(ui);
         if (!ui->quit && take_script(ui))
             keys = true;
+        if (!ui->quit && play_is_ready(ui))
+            play_step(ui);
         if (session_quit_asked(ui->session))
             ui->quit = true;
         if (keys && !ui->quit) {
@@ -398,6 +414,8 @@ static void finish(struct ui *ui)
     while (ui->depth > 0)
         remove_view(ui, ui->depth - 1);
     screen_close();
+    play_done(ui);
+    record_done(ui);
     session_free(ui->session);
     drop_pair(ui);
     free(ui->text);

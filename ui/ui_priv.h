@@ -23,6 +23,8 @@ struct ui {
     struct input_script *script;
     bool waits; /* the script, for the jobs */
     bool quit, dirty, repaint;
+    struct recording *recording; /* record.c, or NULL */
+    struct play *play;           /* play.c, or NULL */
     struct ui_pair pair;
     char *text;
     char *path; /* to be written */
@@ -42,10 +44,40 @@ void frame_draw(struct ui *ui);
 
 /* commands.c */
 void command_run(struct ui *ui, const char *line);
+/* A line of the session's language; the views follow it. */
+enum status command_line(struct ui *ui, const char *line, struct err *err);
+/* Opens a model. `ask`: whether to go on with an earlier session of it, else that is set aside. */
+enum status command_open(struct ui *ui, const char *spec, bool ask, struct err *err);
 void command_action(struct ui *ui, enum action a, const char *arg);
 void command_complete(void *ctx, const char *text, struct prompt_words *out);
 void command_filter(struct ui *ui, const char *text);
 void command_undo(struct ui *ui, bool redo);
+
+/* record.c (ui_did is in view.h) */
+void record_begin(struct ui *ui, const char *path);
+void record_end(struct ui *ui);
+void record_done(struct ui *ui);
+/* Versions that came since, as commands that make them again. */
+void record_versions(struct ui *ui);
+/* What is to be recorded of a line that is about to run; NULL: nothing. Caller frees. */
+char *record_line(struct ui *ui, const char *line);
+
+/* play.c */
+void play_begin(struct ui *ui, const char *path);
+void play_done(struct ui *ui);
+/* Something that ended in the background went wrong. */
+void play_trouble(struct ui *ui, const char *notice);
+/* It is under way, and waits for no key. */
+bool play_runs(const struct ui *ui);
+/* The next step can be done now. */
+bool play_is_ready(const struct ui *ui);
+void play_step(struct ui *ui);
+/* true: the key was for it. */
+bool play_key(struct ui *ui, int key);
+/* Rows that its panel takes of the h of a view; 0: none. */
+int play_rows(const struct ui *ui, int h, int w);
+void play_draw(const struct ui *ui, struct rect r);
+void play_draw_keys(const struct ui *ui, int y, int w);
 
 /* recent.c: models opened before, kept in a file of one name a line */
 void recent_load(struct ui *ui);

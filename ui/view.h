@@ -65,6 +65,14 @@ void ui_ask(struct ui *ui, const char *question, void (*answer)(struct ui *ui, b
 /* The ':' line, with text to begin with. */
 void ui_prompt(struct ui *ui, const char *text);
 
+/* Something was done that the command language has a word for: a line of the script that is being
+ * recorded, if one is. */
+void ui_did(struct ui *ui, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A node of the shown candidate has a pin now, or (0) none. */
+void ui_did_pin(struct ui *ui, int32_t node, int64_t channels);
+/* As one word of the command language; into buf, returned. */
+const char *ui_quoted(const char *text, char *buf, size_t size);
+
 void ui_open_model(struct ui *ui, const char *spec);
 /* Tells all views that the network is another one. */
 void ui_edited(struct ui *ui);

@@ -296,6 +296,8 @@ static bool preview(struct candidates *v)
         st = session_preview(s, row, &err);
     if (st != ST_OK)
         ui_fail(v->ui, &err);
+    else
+        ui_did(v->ui, "%s %s", v->show_refused ? "explain" : "show", session_previewed(s)->id);
     return st == ST_OK;
 }
 
@@ -320,8 +322,10 @@ static void reject(struct candidates *v)
     snprintf(id, sizeof id, "%s", at(v, row)->id);
     if (session_reject(s, id, &err) != ST_OK)
         ui_fail(v->ui, &err);
-    else
+    else {
+        ui_did(v->ui, "reject %s", id);
         ui_say(v->ui, "%s is hidden in this session", id);
+    }
     refresh(v);
 }
 
@@ -360,6 +364,7 @@ static void tag(struct candidates *v, const char *name)
         return;
     }
     snprintf(v->tag, sizeof v->tag, "%s", name);
+    ui_did(v->ui, "%s %s %s", off ? "untag" : "tag", name, id);
     ui_say(v->ui, "%s %s the tag %s", id, off ? "no longer has" : "has", name);
     refresh(v);
 }
@@ -370,8 +375,10 @@ static void more(struct candidates *v)
     struct err err = {0};
     if (c && session_more(ui_session(v->ui), c->id, &err) != ST_OK)
         ui_fail(v->ui, &err);
-    else if (c)
+    else if (c) {
+        ui_did(v->ui, "more %s", c->id);
         ui_say(v->ui, "looking for more like %s ...", c->id);
+    }
 }
 
 static bool candidates_action(struct ui *ui, void *self, enum action a, const char *arg)

@@ -327,6 +327,7 @@ static bool reject(struct compare *v)
     if (session_reject(ui_session(ui), id, &err) != ST_OK)
         ui_fail(ui, &err);
     else {
+        ui_did(ui, "reject %s", id);
         ui_pop_to(ui, VIEW_CANDIDATES);
         ui_say(ui, "%s is hidden in this session", id);
     }
@@ -340,8 +341,11 @@ static void why(struct compare *v)
         ui_say(v->ui, "these are versions of the history; estimates are of a candidate");
     else if (!v->why && session_why(ui_session(v->ui), &err) != ST_OK)
         ui_fail(v->ui, &err);
-    else
+    else {
         v->why = !v->why;
+        if (v->why)
+            ui_did(v->ui, "why");
+    }
 }
 
 static bool compare_action(struct ui *ui, void *self, enum action a, const char *arg)

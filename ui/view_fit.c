@@ -116,8 +116,14 @@ static void start(struct fit *v)
         return;
     }
     v->up = 0;
-    if (session_fit_start(s, v->candidate, &err) != ST_OK)
+    if (session_fit_start(s, v->candidate, &err) != ST_OK) {
         ui_fail(v->ui, &err);
+        return;
+    }
+    /* A script shows a candidate until another segment is selected; this view does not. */
+    if (!v->candidate && session_selected(s) >= 0)
+        ui_did(v->ui, "segment %d", session_selected(s));
+    ui_did(v->ui, "fit start");
 }
 
 static void stop(struct fit *v)
@@ -127,6 +133,7 @@ static void stop(struct fit *v)
         ui_say(v->ui, "nothing is being trained");
     else {
         session_fit_stop(s);
+        ui_did(v->ui, "fit stop");
         ui_say(v->ui, "stopped; s begins anew");
     }
 }
@@ -134,7 +141,10 @@ static void stop(struct fit *v)
 static void turn(struct fit *v, int dir)
 {
     struct session *s = ui_session(v->ui);
+    char value[520], word[528];
     session_fit_turn(s, v->at, dir);
+    session_fit_value(session_fit_settings(s), v->at, value, sizeof value);
+    ui_did(v->ui, "fit %s %s", session_fit_name(v->at), ui_quoted(value, word, sizeof word));
     ui_say(v->ui, "%s: %s", session_fit_name(v->at), session_fit_help(v->at));
 }
 

@@ -159,6 +159,7 @@ static void compare(struct history *v, int id)
     snprintf(a, sizeof a, "version %d", from);
     snprintf(b, sizeof b, "version %d", to);
     ui_compare(v->ui, session_version(s, from)->graph, a, session_version(s, to)->graph, b, false);
+    ui_did(v->ui, "diff %d %d", from, to);
 }
 
 static bool history_action(struct ui *ui, void *self, enum action a, const char *arg)
@@ -176,6 +177,7 @@ static bool history_action(struct ui *ui, void *self, enum action a, const char 
         ui_fail(ui, &err);
     else {
         ui_edited(ui);
+        ui_did(ui, "goto %d", id);
         ui_say(ui, "at version %d", id);
     }
     return true;

@@ -254,6 +254,8 @@ static bool pin(struct repair *v, int32_t id, int64_t n)
     bool good = session_repair_pin(ui_session(v->ui), id, n, &err) == ST_OK;
     if (!good)
         ui_fail(v->ui, &err);
+    else
+        ui_did_pin(v->ui, id, n);
     gather(v);
     return good;
 }
@@ -400,6 +402,8 @@ static void unpin_all(struct repair *v)
     stop_editing(v);
     if (session_unpin_all(ui_session(v->ui), &err) != ST_OK)
         ui_fail(v->ui, &err);
+    else
+        ui_did(v->ui, "unpin");
     gather(v);
 }
 
@@ -416,6 +420,7 @@ static bool reject(struct repair *v)
         return true;
     }
     struct ui *ui = v->ui;
+    ui_did(ui, "reject %s", id);
     ui_pop_to(ui, VIEW_CANDIDATES);
     ui_say(ui, "%s is hidden in this session", id);
     return true;

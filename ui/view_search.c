@@ -175,6 +175,8 @@ static void start(struct searching *v, bool here)
         session_search_stop(s);
     if (session_search_start(s, here, &err) != ST_OK)
         ui_fail(v->ui, &err);
+    else
+        ui_did(v->ui, here ? "search start here" : "search start");
     list_refresh(&v->list);
 }
 
@@ -185,6 +187,7 @@ static void run(struct searching *v)
         return;
     }
     session_search_stop(ui_session(v->ui));
+    ui_did(v->ui, "search stop");
     ui_say(v->ui, "paused; t goes on behind the last whole generation, also another day");
 }
 

@@ -356,8 +356,10 @@ static void enter(struct segments *v, int row)
     struct err err = {0};
     if (session_select(ui_session(v->ui), row, &err) != ST_OK)
         ui_fail(v->ui, &err);
-    else
+    else {
+        ui_did(v->ui, "segment %d", row);
         ui_push(v->ui, VIEW_CANDIDATES);
+    }
 }
 
 static void keep(struct segments *v, int row)
@@ -365,8 +367,10 @@ static void keep(struct segments *v, int row)
     struct err err = {0};
     if (session_keep(ui_session(v->ui), row, &err) != ST_OK)
         ui_fail(v->ui, &err);
-    else
+    else {
+        ui_did(v->ui, "keep %d", row);
         ui_say(v->ui, "keeping segment %d ...", row);
+    }
 }
 
 static void compare(struct segments *v)
@@ -379,6 +383,7 @@ static void compare(struct segments *v)
         ui_say(v->ui, "this is the network as it was opened; nothing to compare yet");
         return;
     }
+    ui_did(v->ui, "diff");
     snprintf(title, sizeof title, "version %d", b->id);
     ui_compare(v->ui, a->graph, "as opened", b->graph, title, false);
 }

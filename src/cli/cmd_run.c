@@ -2,6 +2,7 @@
 #include "cli/cli_priv.h"
 
 #include "base/file.h"
+#include "session/script.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,59 +26,120 @@ static struct session *scripted_session(const struct cli *c)
     return session_new(&o);
 }
 
-/* Names the line of the script that failed. */
-static void locate(struct err *err, const char *script, int line)
+/* What is printed, as it happens: a long script is followed while it runs. */
+struct runner {
+    struct cli *c;
+    struct session *s;
+    struct str all;  /* for --json, and what the last failed to print */
+    struct str said; /* by the last command */
+    bool taught;     /* the last lines were a lesson's */
+};
+
+static enum status run_command(struct runner *r, const struct script_step *step, struct err *err)
 {
-    char msg[sizeof err->msg], head[200];
-    snprintf(msg, sizeof msg, "%s", err->msg);
-    if (err->file[0])
-        snprintf(head, sizeof head, "line %d: %.150s: ", line, err->file);
-    else
-        snprintf(head, sizeof head, "line %d: ", line);
-    snprintf(err->msg, sizeof err->msg, "%s%.*s", head, (int)(sizeof msg - strlen(head) - 1), msg);
-    snprintf(err->file, sizeof err->file, "%s", script);
+    str_clear(&r->said);
+    if (r->taught)
+        str_add(&r->all, "\n");
+    r->taught = false;
+    if (cli_get(r->c, "--echo"))
+        str_addf(&r->all, "> %s\n", step->text);
+    enum status st = session_command(r->s, step->text, 0, &r->said, err);
+    for (const char *note; (note = session_notice(r->s));)
+        str_addf(&r->said, "%s\n", note);
+    str_add(&r->all, str_text(&r->said));
+    return st;
 }
 
-static enum status run_lines(struct cli *c, struct session *s, char *text, const char *script,
+static enum status run_tell(struct runner *r, const struct script_step *step, struct err *err)
+{
+    (void)err;
+    str_addf(&r->all, "\n%s\n", step->text);
+    r->taught = true;
+    return ST_OK;
+}
+
+/* Nobody is asked: the right answer is taken. */
+static enum status run_ask(struct runner *r, const struct script_step *step, struct err *err)
+{
+    const char *why = "";
+    (void)err;
+    str_addf(&r->all, "\n? %s\n", step->text);
+    for (size_t i = 0; i < step->answer.n; i++) {
+        const struct script_answer *a = &step->answer.at[i];
+        str_addf(&r->all, "%s %zu  %s\n", a->right ? "*" : " ", i + 1, a->text);
+        if (a->right)
+            why = a->why;
+    }
+    str_addf(&r->all, "%s\n", why);
+    r->taught = true;
+    return ST_OK;
+}
+
+static enum status run_pause(struct runner *r, const struct script_step *step, struct err *err)
+{
+    (void)r;
+    (void)step;
+    (void)err;
+    return ST_OK;
+}
+
+static enum status run_expect(struct runner *r, const struct script_step *step, struct err *err)
+{
+    return strstr(str_text(&r->said), step->text)
+               ? ST_OK
+               : err_set(err, ST_NO, "the command before does not say '%.150s'", step->text);
+}
+
+static enum status run_steps(struct runner *r, const struct script *script, int *line,
                              struct err *err)
 {
-    int line = 0;
-    struct str all = {0}; /* for --json */
+    static enum status (*const run[])(struct runner *, const struct script_step *,
+                                      struct err *) = {[SCRIPT_COMMAND] = run_command,
+                                                       [SCRIPT_TELL] = run_tell,
+                                                       [SCRIPT_PAUSE] = run_pause,
+                                                       [SCRIPT_ASK] = run_ask,
+                                                       [SCRIPT_EXPECT] = run_expect};
     enum status st = ST_OK;
-    while (st == ST_OK && text && !session_quit_asked(s)) {
-        char *next = strchr(text, '\n');
-        if (next)
-            *next++ = '\0';
-        line++;
-        if (cli_get(c, "--echo") && text[strspn(text, " \t\r")] && *text != '#')
-            str_addf(&all, "> %s\n", text);
+    *line = script->lines;
+    for (size_t i = 0; i < script->step.n && st == ST_OK; i++) {
+        const struct script_step *step = &script->step.at[i];
         st = cli_interrupted ? err_set(err, ST_CANCELLED, "interrupted")
-                             : session_command(s, text, 0, &all, err);
-        for (const char *note; (note = session_notice(s));)
-            str_addf(&all, "%s\n", note);
+                             : run[step->kind](r, step, err);
         if (st != ST_OK)
-            locate(err, script, line);
-        if (!c->json && all.n && st == ST_OK) {
-            /* as it happens: a long script is followed while it runs */
-            st = cli_write_out(all.s, all.n, err);
-            str_clear(&all);
+            script_locate(err, script->name, step->line);
+        if (!r->c->json && r->all.n && st == ST_OK) {
+            st = cli_write_out(r->all.s, r->all.n, err);
+            str_clear(&r->all);
         }
-        text = next;
+        if (st != ST_OK || session_quit_asked(r->s)) {
+            *line = step->line;
+            break;
+        }
     }
+    return st;
+}
+
+static enum status run_all(struct cli *c, const struct script *script, struct err *err)
+{
+    int line;
+    struct runner r = {.c = c, .s = scripted_session(c)};
+    enum status st = run_steps(&r, script, &line, err);
     if (c->json) {
         struct json j;
         cli_json_begin(c, &j);
-        json_kstr(&j, "script", script);
+        json_kstr(&j, "script", script->name);
         json_kint(&j, "lines", line);
         json_kbool(&j, "ok", st == ST_OK);
-        json_kstr(&j, "model", session_spec(s));
-        json_kint(&j, "versions", session_n_versions(s));
-        json_kint(&j, "version", session_cursor(s));
-        json_kstr(&j, "output", str_text(&all));
+        json_kstr(&j, "model", session_spec(r.s));
+        json_kint(&j, "versions", session_n_versions(r.s));
+        json_kint(&j, "version", session_cursor(r.s));
+        json_kstr(&j, "output", str_text(&r.all));
         cli_json_end(c, &j);
-    } else if (all.n)
-        str_add(&c->out, str_text(&all));
-    str_done(&all);
+    } else if (r.all.n)
+        str_add(&c->out, str_text(&r.all));
+    str_done(&r.all);
+    str_done(&r.said);
+    session_free(r.s);
     return st;
 }
 
@@ -85,18 +147,14 @@ static enum status run_script(struct cli *c, struct err *err)
 {
     unsigned char *data;
     size_t n;
+    struct script script;
     const char *path = strcmp(c->arg[0], "-") == 0 ? "/dev/stdin" : c->arg[0];
     TRY(file_read(path, (size_t)16 << 20, &data, &n, err));
-    enum status st = ST_OK;
-    if (memchr(data, 0, n)) {
-        err_set(err, ST_USAGE, "is not a text file");
-        st = (err_in_file(err, c->arg[0]), ST_USAGE);
-    } else {
-        struct session *s = scripted_session(c);
-        st = run_lines(c, s, (char *)data, c->arg[0], err);
-        session_free(s);
-    }
+    enum status st = script_parse(&script, c->arg[0], (char *)data, n, err);
     free(data);
+    if (st == ST_OK)
+        st = run_all(c, &script, err);
+    script_done(&script);
     return st;
 }
 
@@ -113,7 +171,7 @@ static const struct cli_option options_run[] = {
 const struct cli_command cmd_run = {
     .name = "run",
     .args = "SCRIPT",
-    .help = "a scripted session, the words of the ':' line (- reads standard input)",
+    .help = "a scripted session or a lesson, the words of the ':' line (- reads standard input)",
     .min_args = 1,
     .max_args = 1,
     .options = options_run,

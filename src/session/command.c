@@ -102,6 +102,20 @@ static enum status cmd_SEGMENTS(const struct call *c, struct err *err)
     return ST_OK;
 }
 
+static enum status cmd_TOKENS(const struct call *c, struct err *err)
+{
+    int k = 0;
+    TRY(session_need_model(c->s, err));
+    if (c->n == 0)
+        return describe_cuts(c->s, c->out, err);
+    TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
+    if (k >= session_n_segments(c->s))
+        return err_set(err, ST_USAGE, "there is no segment %d (0 to %d)", k,
+                       session_n_segments(c->s) - 1);
+    describe_tokens(c->s, k, c->out);
+    return ST_OK;
+}
+
 static enum status cmd_SEGMENT(const struct call *c, struct err *err)
 {
     int k = 0;

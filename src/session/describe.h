@@ -6,6 +6,10 @@
 
 void describe_graph(const char *spec, const struct graph *g, struct str *out);
 void describe_segments(struct session *s, struct str *out);
+/* The vocabulary, and into how much the network is cut as more of its merges are used. */
+enum status describe_cuts(const struct session *s, struct str *out, struct err *err);
+/* The tokens of segment k, which exists. */
+void describe_tokens(struct session *s, int k, struct str *out);
 /* The accepted candidates that the session's filter keeps, at most `top`, in its order. */
 void describe_candidates(struct session *s, int top, struct str *out);
 /* The previewed candidate: what its repair changed and what it costs. */

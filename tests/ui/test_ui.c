@@ -23,6 +23,7 @@
 
 static char work[64];     /* a folder of this run */
 static char shipped[600]; /* the predictor that comes with the program */
+static char lessons[600]; /* the examples */
 static char program[512];
 static int n_state;
 
@@ -41,10 +42,13 @@ static int set_up(void **state)
     char cmd[1024];
     (void)state;
     const char *p = getenv("AUTOGO");
-    if (!realpath(p ? p : "./autogo", program)) {
+    char *full = realpath(p ? p : "./autogo", NULL);
+    if (!full || strlen(full) >= sizeof program) {
         perror(p ? p : "./autogo");
         return -1;
     }
+    strcpy(program, full);
+    free(full);
     strcpy(work, "/tmp/autogo-ui-XXXXXX");
     if (!mkdtemp(work) || chdir(work) != 0)
         return -1;
@@ -58,6 +62,7 @@ static int set_up(void **state)
     snprintf(shipped, sizeof shipped, "%.*s/segments/predictor.bin",
              data ? (int)strlen(data) : (int)(strrchr(program, '/') - program),
              data ? data : program);
+    snprintf(lessons, sizeof lessons, "%.*s/examples", (int)(strlen(shipped) - 23), shipped);
     snprintf(cmd, sizeof cmd, "ln -s \"$(dirname '%s')\"/npu segments/npu", shipped);
     shell(cmd);
     setenv("AUTOGO_DATA", work, 1);
@@ -881,6 +886,191 @@ static void test_script(void **state)
     shell(cmd);
 }
 
+/* ---- scripts and lessons ---- */
+
+/* The hash that the message about version 1 names. */
+static unsigned long long hash_of_1(struct vt *v)
+{
+    unsigned long long hash = 0;
+    vt_type(v, ":goto 1\r");
+    assert_true(vt_expect(v, "version 1: replace 3 s5 conv1:channels=72 ("));
+    const char *at = strstr(vt_text(v), "conv1:channels=72 (");
+    assert_int_equal(sscanf(strchr(at, '('), "(%16llx)", &hash), 1);
+    return hash;
+}
+
+static void check_file(const char *path, const char *want)
+{
+    char text[2000] = "";
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof text - 1, f)] = 0;
+    fclose(f);
+    assert_string_equal(text, want);
+}
+
+#define RECORDED                                                                             \
+    "# Recorded by autogo. It runs with: autogo run FILE, or :play FILE in the workbench.\n" \
+    "open zoo:resnet50\nsegment 3\nshow s5\npin conv1 72\napply\nundo\nredo\nhistory\ninfo\n"
+
+static void check_record(int cols, int rows)
+{
+    char cmd[700];
+    shell("rm -f rec.ag");
+    struct vt *v = start(cols, rows, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_type(v, ":record\r");
+    assert_true(vt_expect(v, "nothing is being recorded"));
+    vt_type(v, ":record no-such-folder/rec.ag\r");
+    assert_true(vt_expect(v, "autogo: no-such-folder/rec.ag"));
+    vt_type(v, ":record rec.ag\r");
+    assert_true(vt_expect(v, "recording into rec.ag"));
+    assert_true(vt_expect(v, "rec  segments"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, "candidates"));
+    vt_settle(v);
+    vt_type(v, FILTER "\r\r");
+    assert_true(vt_expect(v, "for segment 3"));
+    vt_keys(v, "j 7 2 Enter");
+    assert_true(vt_expect(v, "conv1 pinned to 72 channels"));
+    assert_true(row_becomes(v, "bn1", '*', "Nx72x56x56"));
+    vt_settle(v);
+    vt_keys(v, "a");
+    assert_true(vt_expect(v, "applied as version 1"));
+    vt_keys(v, "u");
+    assert_true(vt_expect(v, "at version 0"));
+    vt_keys(v, "^R");
+    assert_true(vt_expect(v, "at version 1"));
+    vt_keys(v, "h");
+    assert_true(vt_expect(v, "2 versions;"));
+    vt_type(v, "q:info\r");
+    assert_true(vt_expect(v, "flops_paper"));
+    check_file("rec.ag", RECORDED); /* whole while it is being recorded */
+    vt_type(v, ":record off\r");
+    assert_true(vt_expect(v, "rec.ag: 9 commands recorded"));
+    unsigned long long made = hash_of_1(v);
+    check_file("rec.ag", RECORDED);
+    /* what is there already is not written over unasked; it begins with how to come here */
+    vt_type(v, ":record rec.ag\r");
+    assert_true(vt_expect(v, "rec.ag exists. Replace it? (y/n)"));
+    vt_keys(v, "n");
+    assert_true(vt_expect(v, "nothing is recorded"));
+    check_file("rec.ag", RECORDED);
+    vt_type(v, ":record again.ag\r");
+    assert_true(vt_expect(v, "recording into again.ag"));
+    shell("sed 1d again.ag >again && printf 'open zoo:resnet50\\n"
+          "replace 3 s5 conv1:channels=72\\n' | cmp - again && rm again.ag");
+    quit(v);
+    /* elsewhere it gives the same network, here and in a script */
+    setenv("XDG_STATE_HOME", work, 1);
+    v = start(cols, rows, NULL);
+    assert_true(vt_expect(v, "models"));
+    vt_type(v, ":play rec.ag\r");
+    assert_true(vt_expect(v, "rec.ag: played to its end, 9 commands"));
+    assert_true(hash_of_1(v) == made);
+    quit(v);
+    snprintf(cmd, sizeof cmd,
+             "'%s' run rec.ag </dev/null >said && grep -q '^version 1: .*(%016llx)$' said", program,
+             made);
+    shell(cmd);
+    shell("rm -rf autogo rec.ag"); /* the state */
+}
+
+static void test_record(void **state)
+{
+    check_record(80, 24);
+    fresh(state); /* nothing to go on with */
+    check_record(200, 60);
+}
+
+static void test_play(void **state)
+{
+    (void)state;
+    struct vt *v = start(100, 30, NULL);
+    assert_true(vt_expect(v, "models"));
+    vt_type(v, ":play none.ag\r");
+    assert_true(vt_expect(v, "autogo: none.ag"));
+    shell("printf 'open zoo:fsrcnn-3\\n\\nsegment 3\\nshow s99999\\nundo\\n' >bad.ag");
+    vt_type(v, ":play bad.ag\r");
+    assert_true(vt_expect(v, "autogo: bad.ag: line 4: s99999 is not among"));
+    shell("printf 'open zoo:fsrcnn-3\\n#? Why?\\n' >bad.ag");
+    vt_type(v, ":play bad.ag\r");
+    assert_true(vt_expect(v, "autogo: bad.ag: line 2: the question has less than two answers"));
+    shell("printf 'open zoo:fsrcnn-3\\nexport no-folder/x.onnx\\ninfo\\n' >bad.ag");
+    vt_type(v, ":play bad.ag\r");
+    assert_true(vt_expect(v, "autogo: bad.ag: line 2: no-folder/x.onnx"));
+    /* Esc ends what waits for a job */
+    shell("mkdir -p images");
+    idx_make("images", 256, 64);
+    shell("printf 'open " CELL
+          "\\nfit data images\\nfit epochs 9999\\nfit start\\nundo\\n' >long.ag");
+    vt_type(v, ":play long.ag\r");
+    assert_true(vt_expect(v, "before version 0  epoch "));
+    vt_keys(v, "u");
+    assert_true(vt_expect(v, "long.ag is being played; Esc stops it"));
+    vt_keys(v, "Esc");
+    assert_true(vt_expect(v, "long.ag: stopped behind line 4"));
+    vt_keys(v, "x");
+    assert_true(vt_expect(v, "stopped; s begins anew"));
+    quit(v);
+}
+
+/* All of a lesson by keys: the first question is answered wrongly at first. */
+static void check_lesson(int cols, int rows)
+{
+    char line[700];
+    bool wrong = true, ended = false;
+    struct vt *v = start(cols, rows, NULL);
+    assert_true(vt_expect(v, "models"));
+    snprintf(line, sizeof line, ":play %s/lesson-2-shapes.ag\r", lessons);
+    vt_type(v, line);
+    assert_true(vt_expect(v, "A piece of another network was as wide"));
+    assert_true(vt_expect(v, "lesson-2-shapes.ag 1/"));
+    vt_keys(v, "u"); /* would edit */
+    assert_true(vt_expect(v, "Enter goes on, Esc ends it"));
+    vt_keys(v, "j ?"); /* look around */
+    assert_true(vt_expect(v, "In candidates"));
+    vt_keys(v, "q");
+    assert_true(vt_expect(v, "rank id"));
+    for (int i = 1; i < 40 && !ended; i++) {
+        vt_settle(v);
+        snprintf(line, sizeof line, "lesson-2-shapes.ag %d/", i);
+        ended = strstr(vt_text(v), "questions answered right at once");
+        assert_true(ended || vt_expect(v, line));
+        if (!ended && strstr(vt_text(v), "1 2 ... answer")) {
+            vt_keys(v, "Enter");
+            assert_true(vt_expect(v, "the number of an answer, please: 1 to 3"));
+            if (wrong) {
+                assert_true(vt_expect(v, "another width. Why?"));
+                vt_keys(v, "1");
+                assert_true(vt_expect(v, "Not so: a wider one is more accurate"));
+                assert_true(vt_expect(v, "Repair knows nothing of accuracy."));
+                assert_true(vt_matches(v, "lesson-wrong"));
+            }
+            wrong = false;
+            for (const char *k = "123"; *k && !strstr(vt_text(v), "Right: "); k++) {
+                char key[] = {*k, 0};
+                vt_keys(v, key);
+                vt_quiet(v, 60);
+            }
+            assert_true(vt_expect(v, "Right: "));
+        }
+        if (!ended)
+            vt_keys(v, "Enter");
+        vt_quiet(v, 60);
+    }
+    assert_true(ended);
+    assert_true(vt_expect(v, "lesson-2-shapes.ag ends: "));
+    quit(v);
+}
+
+static void test_lesson(void **state)
+{
+    check_lesson(80, 24);
+    fresh(state); /* nothing to go on with */
+    check_lesson(200, 60);
+}
+
 static void test_export_asks(void **state)
 {
     (void)state;
@@ -1315,7 +1505,7 @@ int main(void)
         T(test_hostile_name),  T(test_sanitise),       T(test_script),     T(test_export_asks),
         T(test_filter),        T(test_batch),          T(test_recover),    T(test_keep),
         T(test_estimates),     T(test_heat),           T(test_prompt),     T(test_random),
-        T(test_nodes),
+        T(test_nodes),         T(test_record),         T(test_play),       T(test_lesson),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
