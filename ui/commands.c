@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "family/family.h"
 #include "session/fitting.h"
+#include "session/searching.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -273,6 +274,12 @@ static bool common(struct ui *ui, enum action a, const char *arg)
     case ACTION_FIT:
         ui_push(ui, VIEW_FIT);
         return true;
+    case ACTION_SEARCH:
+        ui_push(ui, VIEW_SEARCH);
+        return true;
+    case ACTION_NODES:
+        ui_push(ui, VIEW_NODES);
+        return true;
     case ACTION_EXPORT:
         export_file(ui, arg);
         return true;
@@ -337,6 +344,7 @@ static void session_line(struct ui *ui, const char *line)
     struct err err = {0};
     int selected = session_selected(s), cursor = session_cursor(s), n = session_n_versions(s);
     bool waited = session_pending(s) != NULL, trained = session_fit_running(s);
+    bool searched = session_search_running(s);
     const struct session_candidate *shown = session_previewed(s);
     enum status st = session_command(s, line, SESSION_ASYNC, &out, &err);
     if (session_cursor(s) != cursor || session_n_versions(s) != n ||
@@ -351,6 +359,8 @@ static void session_line(struct ui *ui, const char *line)
         ui_pop_to(ui, VIEW_CANDIDATES);
     if (!trained && session_fit_running(s))
         ui_push(ui, VIEW_FIT);
+    if (!searched && session_search_running(s))
+        ui_push(ui, VIEW_SEARCH);
     bool new_view = session_previewed(s) && session_previewed(s) != shown;
     if (new_view && !ui_has_view(ui, VIEW_REPAIR))
         ui_push(ui, VIEW_REPAIR);
@@ -424,6 +434,16 @@ static void offer_files(struct prompt_words *out, const char *head, const char *
     free(dir);
 }
 
+static void offer_nodes(struct ui *ui, struct prompt_words *out, const char *head, const char *part)
+{
+    const struct graph *g = session_is_open(ui->session) ? session_graph(ui->session) : NULL;
+    for (int i = 0; g && i < graph_n_nodes(g) && out->word.n < 200; i++) {
+        const char *name = node_label(graph_node(g, graph_topo(g)[i]));
+        if (str_starts(name, part))
+            offer(out, head, name, " ");
+    }
+}
+
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -433,7 +453,6 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
 {
     struct ui *ui = ctx;
     size_t n = strcspn(text, " ");
-    (void)ui;
     if (!text[n]) {
         int words;
         const struct session_word *w = session_words(&words);
@@ -454,6 +473,14 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
             if (str_starts(name, part))
                 offer(out, head, name, "");
             free(name);
+        }
+        if (str_starts(text, "edit "))
+            offer_nodes(ui, out, head, part);
+        for (int i = 0; i < SEARCH_SETTINGS && str_starts(text, "search set "); i++) {
+            char *word = x_asprintf("set %s", search_setting_info[i].name);
+            if (str_starts(word, part))
+                offer(out, head, word, " ");
+            free(word);
         }
         for (int i = 0; i < SESSION_FIT_SETTINGS && str_starts(text, "fit "); i++)
             if (str_starts(session_fit_name(i), part))

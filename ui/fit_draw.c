@@ -122,10 +122,20 @@ static double accuracy_at(const void *ctx, int i)
 void fit_draw_curves(struct rect r, const struct session_fit *f)
 {
     int half = r.w / 2, x_max = f->n ? f->set.epochs : 1;
-    struct plot loss = {
-        .title = "loss (training)", .unit = "", .x_max = x_max, .decimals = 2, .least = 0.1};
-    struct plot accuracy = {
-        .title = "accuracy (test)", .unit = " %", .x_max = x_max, .least = 4, .most = 100};
+    struct plot loss = {.title = "loss (training)",
+                        .unit = "",
+                        .x_title = "epoch",
+                        .x_min = 1,
+                        .x_max = x_max,
+                        .decimals = 2,
+                        .least = 0.1};
+    struct plot accuracy = {.title = "accuracy (test)",
+                            .unit = " %",
+                            .x_title = "epoch",
+                            .x_min = 1,
+                            .x_max = x_max,
+                            .least = 4,
+                            .most = 100};
     for (int i = 0; i < f->n; i++) {
         loss.line[i].n = accuracy.line[i].n = f->side[i].n_epochs;
         loss.line[i].ctx = accuracy.line[i].ctx = &f->side[i];

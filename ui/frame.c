@@ -1,5 +1,6 @@
 /* One frame: the line about the model, the view, the message, the keys. */
 #include "session/fitting.h"
+#include "session/searching.h"
 #include "ui/ui_priv.h"
 
 #include <string.h>
@@ -51,6 +52,8 @@ static void draw_top(struct ui *ui, int w)
         snprintf(right, sizeof right, "%d/%d  ", done, total);
     else if (session_fit_running(s))
         snprintf(right, sizeof right, "training %d %%  ", session_fit_percent(s));
+    else if (session_search_running(s))
+        snprintf(right, sizeof right, "searching %d %%  ", session_search_percent(s));
     else if (session_busy(s))
         snprintf(right, sizeof right, "working  ");
     size_t n = strlen(right);

@@ -321,6 +321,8 @@ static void take_results(struct ui *ui)
     unsigned what = session_poll(ui->session);
     if (what)
         tell_views(ui, what);
+    if (what & SESSION_CHANGED_VERSION)
+        ui_edited(ui);
     ui_notices(ui);
 }
 

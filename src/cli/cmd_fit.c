@@ -43,6 +43,19 @@ enum status fit_options_read(const struct cli *c, struct fit_opts *o, struct err
     return ST_OK;
 }
 
+enum status fit_task_read(const struct cli *c, enum fit_task *task, struct err *err)
+{
+    const char *name = cli_get(c, "--task");
+    struct str known = {0};
+    if (!name || fit_task_find(name, task))
+        return ST_OK;
+    for (int i = 0; i < FIT_TASKS; i++)
+        str_addf(&known, " %s", fit_task_info((enum fit_task)i)->name);
+    err_set(err, ST_USAGE, "--task: no task '%.40s' (known:%s)", name, str_text(&known));
+    str_done(&known);
+    return ST_USAGE;
+}
+
 struct fitting {
     struct cli *c;
     const struct fit_task_info *task;
@@ -144,19 +157,6 @@ static void add_text(struct cli *c, const struct fit_result *r, const struct fit
         str_addf(s, "%s: written\n", cli_get(c, "--output"));
 }
 
-static enum status read_task(const struct cli *c, enum fit_task *task, struct err *err)
-{
-    const char *name = cli_get(c, "--task");
-    struct str known = {0};
-    if (!name || fit_task_find(name, task))
-        return ST_OK;
-    for (int i = 0; i < FIT_TASKS; i++)
-        str_addf(&known, " %s", fit_task_info((enum fit_task)i)->name);
-    err_set(err, ST_USAGE, "--task: no task '%.40s' (known:%s)", name, str_text(&known));
-    str_done(&known);
-    return ST_USAGE;
-}
-
 static enum status run(struct cli *c, struct err *err)
 {
     const char *path = cli_get(c, "--output");
@@ -174,7 +174,7 @@ static enum status run(struct cli *c, struct err *err)
     struct images *d = NULL;
     struct fit_result r = {0};
     TRY(fit_options_read(c, &o, err));
-    TRY(read_task(c, &o.task, err));
+    TRY(fit_task_read(c, &o.task, err));
     /* Training takes hours: what cannot be written is to be known before. */
     if (path) {
         TRY(model_check_path(path, err));

@@ -50,7 +50,7 @@ static enum status read_history(struct report *r, const char *dir, struct err *e
     struct search_look look = {.base = &r->base,
                                .base_keeps = r->base_keeps,
                                .n_goal = r->n_goal,
-                               .tried = r->tried,
+                               .last_id = r->last_id,
                                .most_points = MOST_DOTS,
                                .cancel = &cli_interrupted};
     memcpy(look.goal, r->goal, sizeof look.goal);

@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "cli/fit_options.h"
+#include "cli/search_measure.h"
 #include "cli/search_saved.h"
 #include "search/settings.h"
 #include "session/model.h"
@@ -60,7 +62,10 @@ static enum status load(struct searching *s, struct err *err)
     o->pred = s->pred;
     o->npu = &s->npu;
     o->seed = from->seed;
-    o->threads = s->c->threads ? s->c->threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    o->threads = s->c->threads ? s->c->threads
+                 : s->c->comm  ? 1
+                               : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    o->comm = s->c->comm;
     o->cancel = &cli_interrupted;
     return search_settings_bind(&s->set, s->base, s->vocab, err);
 }
@@ -144,6 +149,8 @@ static void json_result(const struct searching *s, struct json *j)
     for (int k = 0; k < s->set.o.n_goal; k++)
         json_str(j, search_goal_name(s->set.o.goal[k]));
     json_array_end(j);
+    json_kint(j, "islands", comm_size(s->c->comm));
+    json_kint(j, "last_id", n->last_id);
     json_kint(j, "evaluated", n->tried);
     json_kint(j, "accepted", n->accepted);
     json_kint(j, "duplicates", n->duplicates);
@@ -258,7 +265,8 @@ static double rate(const struct searching *s)
 {
     const struct search_state *n = &s->r.state;
     int population = s->set.o.population ? s->set.o.population : SEARCH_POPULATION;
-    double tried = (double)(n->tried - (int64_t)s->r.resumed_at * population);
+    double tried =
+        (double)(n->tried - (int64_t)s->r.resumed_at * population * comm_size(s->c->comm));
     return n->seconds > 0 ? tried / n->seconds : 0;
 }
 
@@ -332,39 +340,67 @@ static enum status on_begun(void *arg, struct err *err)
     return search_saved_write(&s->saved, err);
 }
 
-static enum status search(struct searching *s, struct err *err)
+static enum status prepare(struct searching *s, int *top, struct err *err)
 {
-    TRY(search_saved_init(&s->saved, s->c, err));
+    struct cli *c = s->c;
+    TRY(search_saved_init(&s->saved, c, err));
     s->dir = s->saved.dir;
     TRY(settings(s, err));
     const struct model_opts how = {.input_shape = s->saved.input_shape, .seed = s->saved.seed};
     TRY(model_open(s->saved.model, &how, &s->base, err));
+    TRY(search_measure_check(c, s->base, top, err));
     TRY(load(s, err));
-    TRY(folder(s->dir, err));
-    s->set.o.begun = on_begun;
-    s->set.o.progress = on_generation;
-    s->set.o.arg = s;
-    char *path = x_asprintf("%s/archive.db", s->dir);
-    enum status st = search_run(&s->r, s->base, path, &s->set.o, err);
-    free(path);
-    cli_progress_end(s->c);
-    if (st == ST_CANCELLED) {
-        s->c->tells_itself = true;
-        err_set(err, st, "interrupted; the same command goes on from there");
-    }
-    TRY(st);
+    return folder(s->dir, err);
+}
+
+static enum status answer(struct searching *s, const char *archive, int top, struct err *err)
+{
     TRY(write_front(s, err));
     if (s->c->json)
         add_json(s);
     else
         add_text(s);
-    return ST_OK;
+    return top ? search_measure(s->c, s->dir, archive, s->base, &s->r, s->saved.seed, err) : ST_OK;
+}
+
+static enum status search(struct searching *s, struct err *err)
+{
+    int top, rank = comm_rank(s->c->comm);
+    TRY(prepare(s, &top, err));
+    char *path =
+        rank ? x_asprintf("%s/archive-%d.db", s->dir, rank) : x_asprintf("%s/archive.db", s->dir);
+    s->set.o.begun = rank ? NULL : on_begun;
+    s->set.o.progress = rank ? NULL : on_generation;
+    s->set.o.arg = s;
+    enum status st = search_run(&s->r, s->base, path, &s->set.o, err);
+    cli_progress_end(s->c);
+    if (st == ST_CANCELLED) {
+        s->c->tells_itself = true;
+        err_set(err, st, "interrupted; the same command goes on from there");
+    }
+    if (st == ST_OK && rank == 0)
+        st = answer(s, path, top, err);
+    free(path);
+    return st;
+}
+
+/* The others wait for this rank's messages: they are ended with it. */
+static void end_all(struct cli *c, enum status st, const struct err *err)
+{
+    char text[512];
+    if (st == ST_CANCELLED || cli_interrupted)
+        return; /* the launcher tells all of them */
+    fprintf(stderr, "autogo: %s\n", err_text(err, text, sizeof text));
+    comm_abort(c->comm, status_exit_code(st));
 }
 
 static enum status run_search(struct cli *c, struct err *err)
 {
     struct searching s = {.c = c};
+    TRY(comm_open(&c->comm, err));
     enum status st = search(&s, err);
+    if (st != ST_OK && c->comm)
+        end_all(c, st, err);
     search_result_done(&s.r);
     search_settings_done(&s.set);
     search_saved_done(&s.saved);
@@ -385,6 +421,12 @@ static const struct cli_option options[] = {
 #undef SETTING
     {"--progress", NULL, NULL,
      "a line on stderr for each generation, once a second at most; JSON with --json"},
+    {"--measure-top", NULL, "N",
+     "train the network and the N of the front with the best estimates, kept apart in "
+     "measured.json"},
+    {"--measure-seeds", NULL, "S", "trainings of each (3)"},
+    {"--task", NULL, "T", "what they are trained for, see autogo fit (classify)"},
+    FIT_OPTIONS("1", "10000", "the task's", "the task's", "2000", "0.1"),
     {"--segments", NULL, "DB", "segment database (the shipped one)"},
     {"--predictor", NULL, "FILE", "as autogo train writes it (the shipped one)"},
     {"--preset", NULL, "P", "the accelerator of cycles and energy (os32): see autogo npu"},

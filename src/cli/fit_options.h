@@ -24,5 +24,7 @@
 
 /* Changes what is given on the command line, leaves the rest. */
 enum status fit_options_read(const struct cli *c, struct fit_opts *o, struct err *err);
+/* --task, if it is given. */
+enum status fit_task_read(const struct cli *c, enum fit_task *task, struct err *err);
 
 #endif

@@ -21,7 +21,7 @@ struct report {
     double seed;
     enum search_goal goal[FRONT_GOALS];
     int n_goal;
-    int64_t tried, accepted, duplicates, refused, beyond;
+    int64_t tried, accepted, duplicates, refused, beyond, last_id, islands;
     double volume;
     struct search_point base;
     bool base_keeps;

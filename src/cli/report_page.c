@@ -97,6 +97,8 @@ static void add_charts(const struct report *r, struct str *out)
         str_addf(out, ", one of every %lld", (long long)h->every);
     if (outside)
         str_addf(out, "; %d of them lie outside, far from the others", outside);
+    if (r->islands > 1)
+        str_addf(out, "; of %lld islands those of the first, as below", (long long)r->islands);
     str_addf(out, ". Numbered, where there is room: the front%s.</p>\n",
              r->n_goal > 2 ? "; the line joins those that are best by these two objectives alone"
                            : "");

@@ -111,6 +111,8 @@ static enum status read_front(struct report *r, const char *path, struct err *er
     r->table = cJSON_GetStringValue(field(r->doc, "estimates_like"));
     r->seed = number(r->doc, "seed");
     r->tried = count(r->doc, "evaluated");
+    r->last_id = count(r->doc, "last_id");
+    r->islands = count(r->doc, "islands");
     r->accepted = count(r->doc, "accepted");
     r->duplicates = count(r->doc, "duplicates");
     r->refused = count(r->doc, "refused");

@@ -9,15 +9,11 @@
 
 enum { MOST_BYTES = 1 << 16 };
 
-/* Of this run only. */
-static bool is_passing(const char *name)
+/* Settings of the search; the others are of one run only. */
+static bool lasts(const char *name)
 {
-    static const char *const passing[] = {"output", "resume", "json",        "threads",
-                                          "help",   "seed",   "input-shape", "progress"};
-    for (size_t i = 0; i < sizeof passing / sizeof *passing; i++)
-        if (strcmp(passing[i], name) == 0)
-            return true;
-    return false;
+    return search_setting_find(name) != SEARCH_SETTINGS || strcmp(name, "segments") == 0 ||
+           strcmp(name, "predictor") == 0 || strcmp(name, "preset") == 0;
 }
 
 static void put(struct search_saved *s, const char *name, const char *value)
@@ -171,7 +167,7 @@ enum status search_saved_init(struct search_saved *s, const struct cli *c, struc
     for (size_t i = 0; i < c->setting.n; i++) {
         const char *name = c->setting.at[i].option->name + 2;
         bool is_file = false;
-        if (is_passing(name))
+        if (!lasts(name))
             continue;
         for (size_t k = 0; k < sizeof files / sizeof *files; k++)
             is_file |= strcmp(files[k], name) == 0;

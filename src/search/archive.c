@@ -25,7 +25,9 @@ static const char schema[] =
     " segment2 INTEGER NOT NULL, record2 INTEGER NOT NULL,"
     " source INTEGER NOT NULL, hash INTEGER NOT NULL, known INTEGER NOT NULL,"
     " acc REAL, flops REAL, params REAL, memory REAL, cycles REAL, energy REAL, latency REAL, "
-    " distance REAL NOT NULL, fate INTEGER NOT NULL, reason TEXT, seal INTEGER NOT NULL);";
+    " distance REAL NOT NULL, fate INTEGER NOT NULL, reason TEXT, seal INTEGER NOT NULL);"
+    "CREATE TABLE measured(hash INTEGER, recipe TEXT, seed INTEGER, value REAL, PRIMARY KEY(hash, "
+    "recipe, seed)) WITHOUT ROWID;";
 #define COLUMNS                                                                                  \
     "id, parent, generation, mate, edits, steps, segment1, record1, segment2, record2, source, " \
     "hash, known, acc, flops, params, memory, cycles, energy, latency, distance, fate, reason, " \
@@ -151,18 +153,27 @@ enum status archive_open(struct archive **out, const char *path, const char *wha
     return st;
 }
 
-enum status archive_look(struct archive **out, const char *path, struct err *err)
+static enum status open_made(struct archive **out, const char *path, int flags, struct err *err)
 {
     struct archive *a = x_calloc(1, sizeof *a);
     a->path = x_strdup(path);
-    enum status st = sqlite3_open_v2(path, &a->sql, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK
-                         ? check_kind(a, err)
-                         : failed(a, err);
+    enum status st = sqlite3_open_v2(path, &a->sql, flags, NULL) == SQLITE_OK ? check_kind(a, err)
+                                                                              : failed(a, err);
     if (st == ST_OK)
         *out = a;
     else
         archive_close(a);
     return st;
+}
+
+enum status archive_look(struct archive **out, const char *path, struct err *err)
+{
+    return open_made(out, path, SQLITE_OPEN_READONLY, err);
+}
+
+enum status archive_again(struct archive **out, const char *path, struct err *err)
+{
+    return open_made(out, path, SQLITE_OPEN_READWRITE, err);
 }
 
 void archive_close(struct archive *a)
@@ -174,6 +185,19 @@ void archive_close(struct archive *a)
     sqlite3_close(a->sql);
     free(a->path);
     free(a);
+}
+
+enum status archive_generations(struct archive *a, int64_t *out, struct err *err)
+{
+    return read_number(a, "SELECT coalesce(max(generation), 0) FROM child", out, err);
+}
+
+enum status archive_forget(struct archive *a, int64_t generation, struct err *err)
+{
+    char *sql = x_asprintf("DELETE FROM child WHERE generation > %lld", (long long)generation);
+    enum status st = say(a, sql, err);
+    free(sql);
+    return st;
 }
 
 enum status archive_begin(struct archive *a, struct err *err)
@@ -256,7 +280,7 @@ static bool is_sound(const struct row *r)
     const struct search_point *p = &r->point;
     return p->id > 0 && p->parent >= 0 && p->parent < p->id && p->generation > 0 && p->edits > 0 &&
            p->n_step >= 0 && p->n_step <= SEARCH_STEPS && p->step[0].segment >= 0 &&
-           p->step[1].segment >= 0 && r->fate >= FATE_ACCEPTED && r->fate <= FATE_BEYOND;
+           p->step[1].segment >= 0 && r->fate >= FATE_ACCEPTED && r->fate <= FATE_WAY;
 }
 
 static enum status read_row(const struct archive *a, sqlite3_stmt *s, struct row *r,
@@ -327,5 +351,45 @@ enum status archive_get(struct archive *a, int64_t id, struct search_point *out,
     if (st == ST_OK)
         *out = r.point;
     sqlite3_reset(a->get);
+    return st;
+}
+
+/* ---- what was measured ---- */
+
+static enum status with_key(struct archive *a, const char *sql, uint64_t hash, const char *recipe,
+                            uint64_t seed, sqlite3_stmt **out, struct err *err)
+{
+    if (sqlite3_prepare_v2(a->sql, sql, -1, out, NULL) != SQLITE_OK)
+        return failed(a, err);
+    sqlite3_bind_int64(*out, 1, (int64_t)hash);
+    sqlite3_bind_text(*out, 2, recipe, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(*out, 3, (int64_t)seed);
+    return ST_OK;
+}
+
+enum status archive_measured(struct archive *a, uint64_t hash, const char *recipe, uint64_t seed,
+                             double *out, bool *known, struct err *err)
+{
+    sqlite3_stmt *s;
+    TRY(with_key(a, "SELECT value FROM measured WHERE hash = ? AND recipe = ? AND seed = ?", hash,
+                 recipe, seed, &s, err));
+    int step = sqlite3_step(s);
+    *known = step == SQLITE_ROW;
+    if (*known)
+        *out = sqlite3_column_type(s, 0) == SQLITE_NULL ? NAN : sqlite3_column_double(s, 0);
+    enum status st = *known || step == SQLITE_DONE ? ST_OK : failed(a, err);
+    sqlite3_finalize(s);
+    return st;
+}
+
+enum status archive_measure(struct archive *a, uint64_t hash, const char *recipe, uint64_t seed,
+                            double value, struct err *err)
+{
+    sqlite3_stmt *s;
+    TRY(with_key(a, "INSERT OR REPLACE INTO measured VALUES(?, ?, ?, ?)", hash, recipe, seed, &s,
+                 err));
+    sqlite3_bind_double(s, 4, value); /* SQLite stores NaN as NULL */
+    enum status st = sqlite3_step(s) == SQLITE_DONE ? ST_OK : failed(a, err);
+    sqlite3_finalize(s);
     return st;
 }

@@ -5,7 +5,15 @@
 
 #include "search/search.h"
 
-enum search_fate { FATE_ACCEPTED, FATE_REFUSED, FATE_DUPLICATE, FATE_BEYOND };
+enum search_fate {
+    FATE_ACCEPTED,
+    FATE_REFUSED,
+    FATE_DUPLICATE,
+    FATE_BEYOND,
+    FATE_GUEST, /* accepted elsewhere, on another rank */
+    FATE_WAY    /* between a guest and a network that is known here */
+};
+enum { FATES = FATE_WAY + 1 };
 
 struct archive; /* opaque */
 
@@ -15,6 +23,10 @@ enum status archive_open(struct archive **out, const char *path, const char *wha
 /* One that is there, to read only: nothing may be added. Errors as above. */
 enum status archive_look(struct archive **out, const char *path, struct err *err);
 void archive_close(struct archive *a); /* NULL is fine */
+/* The last generation that there is; 0: none. */
+enum status archive_generations(struct archive *a, int64_t *out, struct err *err);
+/* Drops those after `generation`. */
+enum status archive_forget(struct archive *a, int64_t generation, struct err *err);
 enum status archive_begin(struct archive *a, struct err *err);
 enum status archive_add(struct archive *a, const struct search_point *p, enum search_fate fate,
                         const char *reason, struct err *err);
@@ -24,5 +36,13 @@ typedef enum status archive_take(void *arg, const struct search_point *p, enum s
                                  const char *reason, struct err *err);
 enum status archive_each(struct archive *a, archive_take *take, void *arg, struct err *err);
 enum status archive_get(struct archive *a, int64_t id, struct search_point *out, struct err *err);
+
+/* Opens one that is there for what was measured: values of networks (by hash) that a recipe trained
+ * with a seed; NaN: the training blew up. Written at once. */
+enum status archive_again(struct archive **out, const char *path, struct err *err);
+enum status archive_measured(struct archive *a, uint64_t hash, const char *recipe, uint64_t seed,
+                             double *out, bool *known, struct err *err);
+enum status archive_measure(struct archive *a, uint64_t hash, const char *recipe, uint64_t seed,
+                            double value, struct err *err);
 
 #endif

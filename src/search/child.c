@@ -1,6 +1,7 @@
 /* One child: where its parent is cut, and what is put there. */
 #include "search/search_priv.h"
 
+#include "cost/cost.h"
 #include "mutate/mutate.h"
 
 #include <stdio.h>
@@ -16,7 +17,8 @@ enum {
 
 /* ---- replacing ---- */
 
-/* As a session with this seed would, so that the edit can be played there. */
+/* As a session with this seed has it, so that the edit can be played there: seed and repair are the
+ * same. */
 static uint64_t edit_seed(const struct search_opts *o, uint64_t parent_hash,
                           const struct search_step *e)
 {
@@ -32,8 +34,12 @@ static enum status replace(const struct graph *g, uint64_t hash, const struct re
     const struct graph *fragment;
     struct candidate cand = {0};
     TRY(hand_fragment(h, e->record, &fragment, err));
+    struct cost was;
+    cost_nodes(g, r->ids, r->n, &was);
     const struct mutate_opts mo = {.seed = edit_seed(o, hash, e),
-                                   .mend = {.time_limit_s = REPAIR_S, .cancel = o->cancel}};
+                                   .mend = {.near_flops_paper = was.flops_paper,
+                                            .time_limit_s = REPAIR_S,
+                                            .cancel = o->cancel}};
     TRY(mutate_replace(g, r, fragment, &mo, &cand, err));
     bool ok = cand.graph && cand.status != MEND_TIMEOUT;
     *out = ok ? graph_ref(cand.graph) : NULL;
@@ -201,7 +207,7 @@ static enum status second_step(const struct search *s, struct child *c, struct h
 
 enum status child_make(const struct search *s, struct child *c, struct hand *h, struct err *err)
 {
-    struct rng r = rng_for(s->o->seed, (uint64_t)c->point.id);
+    struct rng r = rng_for(s->stream, (uint64_t)c->point.id);
     c->fate = FATE_REFUSED;
     if (c->parent->place.n == 0) {
         snprintf(c->reason, sizeof c->reason, "nothing of its parent can be replaced");

@@ -9,7 +9,7 @@
 struct looking {
     const struct search_look *look;
     struct search s; /* what select.c needs of one: goals, base and front */
-    int64_t last, accepted, every;
+    int64_t last, tried, accepted, every;
     int generation;
     double volume; /* of the front, where it has not changed since */
     bool changed;
@@ -24,7 +24,7 @@ static void end_generation(struct looking *l)
     if (l->changed)
         l->volume = select_volume(&l->s);
     l->changed = false;
-    vec_push(&l->age, (struct search_age){l->last, l->volume, (int)l->s.front.n});
+    vec_push(&l->age, (struct search_age){l->tried, l->volume, (int)l->s.front.n});
 }
 
 static void add_to_front(struct looking *l, const struct search_point *p)
@@ -71,15 +71,16 @@ static enum status look_at(void *arg, const struct search_point *p, enum search_
     const int *cancel = l->look->cancel;
     if (cancel && __atomic_load_n(cancel, __ATOMIC_RELAXED))
         return err_set(err, ST_CANCELLED, "interrupted");
-    if (p->id > l->look->tried)
+    if (p->id > l->look->last_id)
         return ST_OK;
     if (p->generation != l->generation)
         end_generation(l);
     l->generation = p->generation;
     l->last = p->id;
+    l->tried += fate != FATE_GUEST && fate != FATE_WAY;
     if (fate == FATE_REFUSED)
         count_reason(l, reason);
-    if (fate != FATE_ACCEPTED)
+    if (fate != FATE_ACCEPTED && fate != FATE_GUEST)
         return ST_OK;
     add_to_front(l, p);
     keep(l, p);
@@ -92,9 +93,9 @@ static enum status look_through(struct looking *l, const char *path, struct err 
     TRY(archive_look(&a, path, err));
     enum status st = archive_each(a, look_at, l, err);
     archive_close(a);
-    if (st == ST_OK && l->last < l->look->tried)
+    if (st == ST_OK && l->last < l->look->last_id)
         st = err_set(err, ST_MODEL, "%s: has %lld networks, not the %lld of the search", path,
-                     (long long)l->last, (long long)l->look->tried);
+                     (long long)l->last, (long long)l->look->last_id);
     end_generation(l);
     return st;
 }

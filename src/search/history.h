@@ -19,7 +19,7 @@ struct search_look {
     bool base_keeps; /* it is within the limits, so of the front until it is dominated */
     enum search_goal goal[FRONT_GOALS];
     int n_goal;
-    int64_t tried;   /* look at so many children; more may have been tried since */
+    int64_t last_id; /* look no further; more may have been tried since */
     int most_points; /* keep about so many of the accepted */
     const int *cancel;
 };

@@ -21,25 +21,34 @@ enum status lineage_of(const struct search *s, const struct search_point *p, str
     return st;
 }
 
-enum status lineage_remake(struct search *s, const struct search_point *p, struct graph **out,
+enum status lineage_follow(struct search *s, const struct points *line, struct graph **out,
                            struct err *err)
 {
-    struct points chain;
     struct graph *g = graph_ref(s->base_graph);
-    enum status st = lineage_of(s, p, &chain, err);
-    for (size_t i = 0; i < chain.n && st == ST_OK; i++) {
+    enum status st = ST_OK;
+    for (size_t i = 0; i < line->n && st == ST_OK; i++) {
         struct graph *next = NULL;
-        st = child_remake(g, &chain.at[i], &s->hand[0], s->o, &next, err);
+        st = child_remake(g, &line->at[i], &s->hand[0], s->o, &next, err);
         graph_unref(g);
         g = next;
     }
-    if (st == ST_OK && graph_hash(g) != p->hash)
+    if (st == ST_OK && line->n && graph_hash(g) != line->at[line->n - 1].hash)
         st = err_set(err, ST_MODEL, "child %lld of the archive gives another network now",
-                     (long long)p->id);
-    vec_done(&chain);
+                     (long long)line->at[line->n - 1].id);
     if (st == ST_OK)
         *out = g;
     else
         graph_unref(g);
+    return st;
+}
+
+enum status lineage_remake(struct search *s, const struct search_point *p, struct graph **out,
+                           struct err *err)
+{
+    struct points line;
+    enum status st = lineage_of(s, p, &line, err);
+    if (st == ST_OK)
+        st = lineage_follow(s, &line, out, err);
+    vec_done(&line);
     return st;
 }

@@ -134,7 +134,7 @@ static void accept(struct search *s, const struct search_point *p, struct graph 
 /* Whether a child has a network that was not seen before. */
 static bool is_new(enum search_fate fate)
 {
-    return fate == FATE_ACCEPTED || fate == FATE_BEYOND;
+    return fate == FATE_ACCEPTED || fate == FATE_BEYOND || fate == FATE_GUEST;
 }
 
 static void note(struct search *s, const struct search_point *p, enum search_fate fate,
@@ -148,75 +148,131 @@ static void note(struct search *s, const struct search_point *p, enum search_fat
         credit_add(&s->records, (uint64_t)p->step[0].record, false);
     if (is_new(fate))
         u64map_put(&s->seen, p->hash, p->id);
+    if (fate == FATE_WAY)
+        u64map_put(&s->way, p->hash, p->id);
 }
 
-static enum status write_generation(struct search *s, struct child *c, int n, struct err *err)
+/* What a generation adds: rows about guests, then its children. */
+struct litter {
+    struct points row;
+    struct guests guest;
+    struct child *child;
+    int n_child;
+};
+
+static bool is_guest(const struct litter *l, size_t row)
+{
+    for (size_t i = 0; i < l->guest.n; i++) /* a few */
+        if (l->guest.at[i].row == row)
+            return true;
+    return false;
+}
+
+static enum search_fate row_fate(const struct litter *l, size_t row)
+{
+    return is_guest(l, row) ? FATE_GUEST : FATE_WAY;
+}
+
+static enum status write_generation(struct search *s, const struct litter *l, struct err *err)
 {
     TRY(archive_begin(s->archive, err));
-    for (int i = 0; i < n; i++)
-        TRY(archive_add(s->archive, &c[i].point, c[i].fate, c[i].reason[0] ? c[i].reason : NULL,
-                        err));
+    for (size_t i = 0; i < l->row.n; i++)
+        TRY(archive_add(s->archive, &l->row.at[i], row_fate(l, i), NULL, err));
+    for (int i = 0; i < l->n_child; i++) {
+        const struct child *c = &l->child[i];
+        TRY(archive_add(s->archive, &c->point, c->fate, c->reason[0] ? c->reason : NULL, err));
+    }
     return archive_commit(s->archive, err);
 }
 
-static struct child *begin_children(const struct search *s)
+static void begin_children(const struct search *s, struct litter *l)
 {
-    struct child *c = x_calloc((size_t)s->population, sizeof *c);
-    for (int i = 0; i < s->population; i++) {
-        int64_t id = s->next_id + i;
-        c[i].parent = select_parent(s, id, 0);
-        c[i].mate = select_parent(s, id, 1);
-        c[i].point = (struct search_point){.id = id,
-                                           .parent = c[i].parent->point.id,
-                                           .mate = -1,
-                                           .generation = s->generation + 1,
-                                           .edits = c[i].parent->point.edits + 1};
+    l->child = x_calloc((size_t)s->population, sizeof *l->child);
+    l->n_child = s->population;
+    for (int i = 0; i < l->n_child; i++) {
+        int64_t id = s->next_id + (int64_t)l->row.n + i;
+        struct child *c = &l->child[i];
+        c->parent = select_parent(s, id, 0);
+        c->mate = select_parent(s, id, 1);
+        c->point = (struct search_point){.id = id,
+                                         .parent = c->parent->point.id,
+                                         .mate = -1,
+                                         .generation = s->generation + 1,
+                                         .edits = c->parent->point.edits + 1};
     }
-    return c;
 }
 
 /* What is to be done about the children in order. */
-static enum status finish_children(struct search *s, struct child *c, struct err *err)
+static enum status finish_children(struct search *s, const struct litter *l, struct err *err)
 {
     struct u64map now = {0};
     enum status st = ST_OK;
-    for (int i = 0; i < s->population && st == ST_OK; i++) {
-        if (c[i].fate != FATE_ACCEPTED)
+    for (size_t i = 0; i < l->row.n; i++)
+        u64map_put(&now, l->row.at[i].hash, -1);
+    for (int i = 0; i < l->n_child && st == ST_OK; i++) {
+        struct child *c = &l->child[i];
+        if (c->fate != FATE_ACCEPTED)
             continue;
-        if (*u64map_put(&now, c[i].point.hash, i) != i)
-            c[i].fate = FATE_DUPLICATE;
-        else if ((st = measure(s, &c[i].point, c[i].graph, err)) == ST_OK &&
-                 select_excess(s, &c[i].point) > 0)
-            c[i].fate = FATE_BEYOND;
+        if (*u64map_put(&now, c->point.hash, i) != i)
+            c->fate = FATE_DUPLICATE;
+        else if ((st = measure(s, &c->point, c->graph, err)) == ST_OK &&
+                 select_excess(s, &c->point) > 0)
+            c->fate = FATE_BEYOND;
     }
     u64map_done(&now);
     return st;
 }
 
-static enum status generation(struct search *s, struct err *err)
+static void take_in(struct search *s, struct litter *l)
 {
-    int n = s->population;
-    struct child *c = begin_children(s);
-    enum status st = crew_run(s, s->member.at, (int)s->member.n, prepare_one, err);
-    if (st == ST_OK)
-        st = crew_run(s, c, n, make_one, err);
-    if (st == ST_OK)
-        st = finish_children(s, c, err);
-    if (st == ST_OK)
-        st = write_generation(s, c, n, err);
-    if (st == ST_OK)
-        s->generation++;
-    for (int i = 0; i < n; i++) {
-        if (st == ST_OK)
-            note(s, &c[i].point, c[i].fate, c[i].reason);
-        if (st == ST_OK && is_new(c[i].fate))
-            accept(s, &c[i].point, c[i].graph);
-        else
-            graph_unref(c[i].graph);
+    for (size_t i = 0; i < l->row.n; i++)
+        note(s, &l->row.at[i], row_fate(l, i), "");
+    for (size_t i = 0; i < l->guest.n; i++)
+        accept(s, &l->row.at[l->guest.at[i].row], graph_ref(l->guest.at[i].graph));
+    for (int i = 0; i < l->n_child; i++) {
+        struct child *c = &l->child[i];
+        note(s, &c->point, c->fate, c->reason);
+        if (is_new(c->fate))
+            accept(s, &c->point, graph_ref(c->graph));
     }
-    free(c);
-    if (st == ST_OK)
+}
+
+static void litter_done(struct litter *l)
+{
+    for (size_t i = 0; i < l->guest.n; i++)
+        graph_unref(l->guest.at[i].graph);
+    for (int i = 0; i < l->n_child; i++)
+        graph_unref(l->child[i].graph);
+    free(l->child);
+    vec_done(&l->row);
+    vec_done(&l->guest);
+}
+
+static enum status breed(struct search *s, struct litter *l, struct err *err)
+{
+    begin_children(s, l);
+    TRY(crew_run(s, s->member.at, (int)s->member.n, prepare_one, err));
+    TRY(crew_run(s, l->child, l->n_child, make_one, err));
+    TRY(finish_children(s, l, err));
+    return write_generation(s, l, err);
+}
+
+/* *stop: rank 0 wants no more of them. */
+static enum status generation(struct search *s, bool over, bool *stop, struct err *err)
+{
+    struct litter l = {0};
+    enum status st = ST_OK;
+    *stop = false;
+    if (islands_meet(s))
+        st = islands_exchange(s, over, &l.row, &l.guest, stop, err);
+    if (st == ST_OK && !*stop)
+        st = breed(s, &l, err);
+    if (st == ST_OK && !*stop) {
+        s->generation++;
+        take_in(s, &l);
         select_survivors(s);
+    }
+    litter_done(&l);
     return st;
 }
 
@@ -237,11 +293,18 @@ static enum status replay(void *arg, const struct search_point *p, enum search_f
     return ST_OK;
 }
 
+static int64_t tried(const struct search *s)
+{
+    return s->fates[FATE_ACCEPTED] + s->fates[FATE_REFUSED] + s->fates[FATE_DUPLICATE] +
+           s->fates[FATE_BEYOND];
+}
+
 /* The population and the front as they were behind the last whole generation. */
 static enum status go_on(struct search *s, const char *path, struct err *err)
 {
+    TRY(islands_align(s, err));
     TRY(archive_each(s->archive, replay, s, err));
-    if ((s->next_id - 1) % s->population != 0)
+    if (tried(s) % s->population != 0)
         return err_set(err, ST_MODEL, "%s: its last generation is not whole", path);
     if (s->next_id > 1) {
         s->generation++;
@@ -290,6 +353,7 @@ static char *describe(const struct search *s)
 {
     const struct search_opts *o = s->o;
     struct str t = {0};
+    str_addf(&t, "rank %d of %d, ", comm_rank(o->comm), comm_size(o->comm));
     str_addf(&t,
              "network %016llx, seed %llu, population %d, scheme %d, sources %d, loss %g, trust %g, "
              "goals",
@@ -349,7 +413,8 @@ static enum status begin(struct search *s, const struct graph *base, const char 
 
 static struct search_state state_of(const struct search *s)
 {
-    return (struct search_state){.tried = s->next_id - 1,
+    return (struct search_state){.tried = tried(s),
+                                 .last_id = s->next_id - 1,
                                  .accepted = s->fates[FATE_ACCEPTED],
                                  .duplicates = s->fates[FATE_DUPLICATE],
                                  .refused = s->fates[FATE_REFUSED],
@@ -359,24 +424,50 @@ static struct search_state state_of(const struct search *s)
                                  .seconds = clock_s() - s->begun,
                                  .base = &s->base,
                                  .front = s->front.at,
-                                 .n_front = (int)s->front.n};
+                                 .n_front = (int)s->front.n,
+                                 .search = s};
+}
+
+static void tell(const struct search *s)
+{
+    struct search_state now = state_of(s);
+    if (s->o->progress)
+        s->o->progress(s->o->arg, &now);
+}
+
+enum status search_line_of(const struct search_state *now, const struct search_point *p,
+                           struct search_line *out, struct err *err)
+{
+    struct points line;
+    enum status st = lineage_of(now->search, p, &line, err);
+    if (st != ST_OK)
+        vec_done(&line);
+    *out = (struct search_line){line.at, line.n};
+    return st;
+}
+
+static bool is_over(const struct search *s)
+{
+    return s->o->seconds > 0 && clock_s() - s->begun >= s->o->seconds;
 }
 
 static enum status evolve(struct search *s, struct err *err)
 {
     const struct search_opts *o = s->o;
-    while (s->next_id - 1 < o->evaluations &&
-           (o->seconds <= 0 || clock_s() - s->begun < o->seconds)) {
-        TRY(generation(s, err));
-        if (o->progress) {
-            struct search_state now = state_of(s);
-            o->progress(o->arg, &now);
-        }
+    int64_t islands = comm_size(o->comm), each = (o->evaluations + islands - 1) / islands;
+    bool stop = false;
+    tell(s);
+    while (!stop && tried(s) < each && (o->comm || !is_over(s))) {
+        TRY(generation(s, is_over(s), &stop, err));
+        tell(s);
     }
-    if (s->fates[FATE_REFUSED] == s->next_id - 1)
+    TRY(islands_gather(s, err));
+    if (islands == 1 && s->fates[FATE_REFUSED] == tried(s))
         return err_set(err, ST_NO, "each of the %lld networks tried was refused, the last: %s",
-                       (long long)s->next_id - 1, s->refusal);
-    return s->front.n ? ST_OK : err_set(err, ST_NO, "no network keeps within the limits");
+                       (long long)tried(s), s->refusal);
+    return s->front.n || comm_rank(o->comm)
+               ? ST_OK
+               : err_set(err, ST_NO, "no network keeps within the limits");
 }
 
 static enum status execute(struct search_result *r, int i, const struct search_opts *o,
@@ -422,6 +513,32 @@ static struct search_point *front_in_order(const struct search *s)
     return out;
 }
 
+/* From this archive, or what another rank sent. */
+static enum status line_of(const struct search *s, const struct search_point *p, struct points *out,
+                           struct err *err)
+{
+    for (size_t i = 0; i < s->abroad.n; i++) { /* fronts: tens of points */
+        const struct points *line = &s->abroad.at[i];
+        if (line->at[line->n - 1].id == p->id) {
+            *out =
+                (struct points){x_memdup(line->at, line->n * sizeof *line->at), line->n, line->n};
+            return ST_OK;
+        }
+    }
+    return lineage_of(s, p, out, err);
+}
+
+static enum status report_point(struct search *s, struct search_result *r, int i, struct err *err)
+{
+    struct points line;
+    enum status st = line_of(s, &r->front[i], &line, err);
+    r->line[i] = (struct search_line){line.at, line.n};
+    if (st != ST_OK || s->o->points_only)
+        return st;
+    TRY(lineage_follow(s, &line, &r->graph[i], err));
+    return execute(r, i, s->o, err);
+}
+
 static enum status report(struct search *s, struct search_result *r, struct err *err)
 {
     r->base = s->base;
@@ -431,16 +548,9 @@ static enum status report(struct search *s, struct search_result *r, struct err 
     r->fault = x_calloc(s->front.n + 1, sizeof *r->fault);
     r->table = s->o->pred ? pred_model_table(s->o->pred, s->table) : NULL;
     r->line = x_calloc(s->front.n + 1, sizeof *r->line);
-    for (; r->n_front < (int)s->front.n; r->n_front++) {
-        struct points line;
-        enum status got = lineage_of(s, &r->front[r->n_front], &line, err);
-        r->line[r->n_front] = (struct search_line){line.at, line.n};
-        TRY(got);
-        TRY(lineage_remake(s, &r->front[r->n_front], &r->graph[r->n_front], err));
-        enum status st = execute(r, r->n_front, s->o, err);
-        if (st != ST_OK)
-            return graph_unref(r->graph[r->n_front]), st;
-    }
+    r->n_front = (int)s->front.n;
+    for (int i = 0; i < r->n_front; i++)
+        TRY(report_point(s, r, i, err));
     return ST_OK;
 }
 
@@ -450,6 +560,7 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
     struct search s = {.o = opts,
                        .population = opts->population ? opts->population : SEARCH_POPULATION,
                        .table = -1,
+                       .stream = hash_pair(opts->seed, (uint64_t)comm_rank(opts->comm)),
                        .begun = clock_s()};
     struct search_result r = {0};
     enum status st = begin(&s, base, path, err);
@@ -457,8 +568,12 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
     if (st == ST_OK)
         st = evolve(&s, err);
     r.state = state_of(&s);
-    if (st == ST_OK)
+    if (st == ST_OK && comm_rank(opts->comm) == 0)
         st = report(&s, &r, err);
+    for (size_t i = 0; i < s.abroad.n; i++)
+        vec_done(&s.abroad.at[i]);
+    vec_done(&s.abroad);
+    u64map_done(&s.way);
     for (size_t i = 0; i < s.member.n; i++)
         member_free(s.member.at[i]);
     vec_done(&s.member);
@@ -474,6 +589,7 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
     free(s.hand);
     r.state.base = &out->base;
     r.state.front = r.front;
+    r.state.search = NULL;
     if (st == ST_OK)
         *out = r;
     else

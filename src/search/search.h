@@ -17,6 +17,7 @@
 #define SEARCH_SEARCH_H
 
 #include "bpe/bpe.h"
+#include "comm/comm.h"
 #include "cost/npu.h"
 #include "pred/pred.h"
 #include "search/front.h"
@@ -52,6 +53,8 @@ struct search_step {
     int64_t record;
 };
 enum { SEARCH_STEPS = 2 };
+/* Ids of rank k are those of its archive plus k << ISLAND_BITS. */
+enum { ISLAND_BITS = 40 };
 struct search_point {
     int64_t id, parent; /* 0 is the network begun with, of parent -1 */
     int64_t mate;       /* whose edit was taken over; -1: none */
@@ -75,14 +78,17 @@ struct search_limit {
     double value;
 };
 
+struct search; /* opaque */
 /* How a search stands. */
 struct search_state {
     int64_t tried, accepted, duplicates, refused, beyond; /* tried is the sum of the others */
+    int64_t last_id;                                      /* in this rank's archive */
     int generation;
     double volume;                           /* of the front, see search_share */
     double seconds;                          /* of this run */
     const struct search_point *base, *front; /* borrowed; the front in no order */
     int n_front;
+    const struct search *search; /* for search_line_of */
 };
 
 enum { SEARCH_POPULATION = 64 };
@@ -103,8 +109,13 @@ struct search_opts {
     const int32_t *frozen; /* nodes of the network that stay as they are */
     int n_frozen;
     const bool *forbidden; /* by enum op: not to be put in; NULL: none */
+    bool points_only;      /* the result has no networks, and none is executed */
     uint64_t seed;
     int threads;
+    /* NULL: this process alone. Else each rank is an island with an archive of its own: `seconds`
+     * are rank 0's and looked at every few generations, `evaluations` are those of all together,
+     * and rank 0 alone gets a result, with the fronts of all in one. */
+    struct comm *comm;
     const char *segdb[2]; /* as segdb_open; the second may be NULL */
     const struct bpe_vocab *vocab;
     const struct pred_model *pred; /* NULL: accuracy is not known */
@@ -116,7 +127,7 @@ struct search_opts {
     /* Once the archive is this search's: before it nothing was changed that another one owns. May
      * be NULL. */
     enum status (*begun)(void *arg, struct err *err);
-    /* After each generation, on the caller's thread; may be NULL. */
+    /* Before the first generation and after each, on the caller's thread; may be NULL. */
     void (*progress)(void *arg, const struct search_state *s);
     void *arg; /* of them all */
 };
@@ -126,11 +137,15 @@ struct search_line {
     struct search_point *at;
     size_t n;
 };
+/* That of a point of the front, within `progress` only; out->at is the caller's. */
+enum status search_line_of(const struct search_state *now, const struct search_point *p,
+                           struct search_line *out, struct err *err);
+
 struct search_result {
     struct search_point base;
     bool base_keeps;            /* the network begun with is within the limits */
     struct search_point *front; /* by the first goal, then by id */
-    struct graph **graph;       /* of each point of the front */
+    struct graph **graph;       /* of each point of the front; NULL with points_only */
     struct search_line *line;   /* and how it came to be */
     char (*fault)[200];         /* why a point could not be executed; "": it ran */
     int n_front;
@@ -144,9 +159,10 @@ double search_share(const struct search_point *base, const struct search_point *
                     enum search_goal g);
 
 /* Searches from `base`, with the archive at `path`, which is made or gone on with. All members of
- * the front are made anew from their edits and executed. ST_USAGE: a goal's numbers are not known,
- * or the archive is of another search; ST_NO: nothing can be replaced, every child was refused, or
- * no network keeps within the limits; ST_CANCELLED: the same call goes on. */
+ * the front are made anew from their edits and executed, but with points_only. ST_USAGE: a goal's
+ * numbers are not known, or the archive is of another search; ST_NO: nothing can be replaced, every
+ * child was refused, or no network keeps within the limits; ST_CANCELLED: the same call goes on.
+ */
 enum status search_run(struct search_result *out, const struct graph *base, const char *path,
                        const struct search_opts *opts, struct err *err);
 void search_result_done(struct search_result *r);

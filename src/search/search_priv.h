@@ -72,6 +72,16 @@ struct points {
     size_t n, cap;
 };
 
+/* A network that another rank sent. */
+struct guest {
+    size_t row; /* of the rows that its lineage adds to the archive, its own */
+    struct graph *graph;
+};
+struct guests {
+    struct guest *at;
+    size_t n, cap;
+};
+
 /* A search under way. */
 struct search {
     const struct search_opts *o;
@@ -83,10 +93,13 @@ struct search {
     struct graph *base_graph;
     VEC(struct member *) member; /* graphs are there between generations of this run only */
     struct points front;
-    struct u64map seen; /* hashes of all networks */
+    struct u64map seen;        /* hashes of all networks -> id */
+    struct u64map way;         /* of those on the way to a guest */
+    VEC(struct points) abroad; /* at the end: lines of the points of other ranks' fronts */
+    uint64_t stream;           /* seed of this rank's choices */
     struct credit records, sources;
     int generation;
-    int64_t next_id, fates[4];
+    int64_t next_id, fates[FATES];
     char refusal[200]; /* the last reason of one */
     double begun;
     struct layer_clock *clock; /* NULL: latency is neither a goal nor limited */
@@ -134,8 +147,25 @@ enum status judge(struct search_point *p, const struct graph *g, const struct se
 /* The points from the first edit to p itself, in that order; the caller's. */
 enum status lineage_of(const struct search *s, const struct search_point *p, struct points *out,
                        struct err *err);
+/* The network at the end of a line. ST_MODEL: another one than it was. */
+enum status lineage_follow(struct search *s, const struct points *line, struct graph **out,
+                           struct err *err);
 /* The network of a point, made anew from the edits that the archive has. */
 enum status lineage_remake(struct search *s, const struct search_point *p, struct graph **out,
                            struct err *err);
+
+/* ---- islands.c ---- */
+
+/* Goes back to the last generation that all ranks have. */
+enum status islands_align(struct search *s, struct err *err);
+/* Whether it is time for an exchange. */
+bool islands_meet(const struct search *s);
+/* Sends some of the front to the next rank and takes some of that of the rank before: as rows for
+ * the archive, and the networks that are new here (the caller's). `over`: rank 0 wants to end;
+ * then *stop is set everywhere. */
+enum status islands_exchange(struct search *s, bool over, struct points *rows, struct guests *out,
+                             bool *stop, struct err *err);
+/* The fronts and counts of all ranks to rank 0. */
+enum status islands_gather(struct search *s, struct err *err);
 
 #endif

@@ -138,7 +138,7 @@ void select_survivors(struct search *s)
     struct member **was = x_memdup(s->member.at, (size_t)n * sizeof *was);
     stand(s, was, n, st);
     if (s->o->scheme == SEARCH_RANDOM) {
-        struct rng r = rng_for(hash_pair(s->o->seed, STREAM_BLIND), (uint64_t)s->generation);
+        struct rng r = rng_for(hash_pair(s->stream, STREAM_BLIND), (uint64_t)s->generation);
         for (int i = 0; i < n; i++)
             st[i] = (struct standing){.at = i, .crowding = rng_double(&r)};
     }
@@ -158,7 +158,7 @@ void select_survivors(struct search *s)
 /* Of two members the one that stands better; the population is kept best first. */
 const struct member *select_parent(const struct search *s, int64_t id, int which)
 {
-    struct rng r = rng_for(hash_pair(s->o->seed, STREAM_PARENTS + (uint64_t)which), (uint64_t)id);
+    struct rng r = rng_for(hash_pair(s->stream, STREAM_PARENTS + (uint64_t)which), (uint64_t)id);
     uint64_t a = rng_below(&r, s->member.n), b = rng_below(&r, s->member.n);
     return s->member.at[a < b || s->o->scheme == SEARCH_RANDOM ? a : b];
 }

@@ -200,6 +200,15 @@ enum status search_settings_set(struct search_settings *s, enum search_setting k
     return ST_OK;
 }
 
+void search_settings_copy(struct search_settings *s, const struct search_settings *from,
+                          enum search_setting without)
+{
+    search_settings_init(s);
+    for (int k = 0; k < SEARCH_SETTINGS; k++) /* they have been taken once */
+        if (from->text[k] && k != (int)without)
+            search_settings_set(s, (enum search_setting)k, from->text[k], NULL);
+}
+
 /* ---- what depends on the network ---- */
 
 struct frozen {

@@ -25,6 +25,10 @@ struct search_settings {
 };
 /* The defaults. */
 void search_settings_init(struct search_settings *s);
+/* What is set in `from` but `without` (SEARCH_SETTINGS: all of it); not what the caller filled in.
+ */
+void search_settings_copy(struct search_settings *s, const struct search_settings *from,
+                          enum search_setting without);
 /* ST_USAGE: it has no such form. */
 enum status search_settings_set(struct search_settings *s, enum search_setting k, const char *value,
                                 struct err *err);

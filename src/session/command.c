@@ -285,6 +285,14 @@ static enum status cmd_REPLACE(const struct call *c, struct err *err)
     return ST_OK;
 }
 
+static enum status cmd_EDIT(const struct call *c, struct err *err)
+{
+    TRY(session_may_edit(c->s, err));
+    TRY(session_edit_node(c->s, c->word[0], (const char *const *)c->word + 1, c->n - 1, err));
+    tell_version(c);
+    return ST_OK;
+}
+
 static enum status cmd_REJECT(const struct call *c, struct err *err)
 {
     int rank = 0;
@@ -394,6 +402,49 @@ static enum status cmd_FIT(const struct call *c, struct err *err)
         TRY(session_fit_set(c->s, c->word[i], c->word[i + 1], err));
     if (c->n == 0 || (c->n == 1 && !(c->flags & SESSION_ASYNC)))
         describe_fit(c->s, c->out);
+    return ST_OK;
+}
+
+/* A script waits for its end. */
+static enum status search_start(const struct call *c, bool here, struct err *err)
+{
+    TRY(session_search_start(c->s, here, err));
+    if (c->flags & SESSION_ASYNC)
+        return ST_OK;
+    TRY(settle(c, err));
+    TRY(searching_end(c->s, err));
+    describe_search(c->s, c->out);
+    return ST_OK;
+}
+
+static enum status search_take(const struct call *c, const char *which, struct err *err)
+{
+    int i = 0;
+    TRY(number_arg(which, "point of the front", 1, INT32_MAX, &i, err));
+    return c->flags & SESSION_ASYNC ? session_search_take(c->s, i - 1, err)
+                                    : taking_now(c->s, i - 1, c->out, err);
+}
+
+static enum status cmd_SEARCH(const struct call *c, struct err *err)
+{
+    TRY(session_need_model(c->s, err));
+    const char *verb = c->n ? c->word[0] : "show";
+    if (c->n <= 1 && strcmp(verb, "show") == 0)
+        return describe_search(c->s, c->out), ST_OK;
+    if (c->n == 1 && strcmp(verb, "start") == 0)
+        return search_start(c, false, err);
+    if (c->n == 2 && strcmp(verb, "start") == 0 && strcmp(c->word[1], "here") == 0)
+        return search_start(c, true, err);
+    if (c->n == 1 && strcmp(verb, "stop") == 0)
+        return session_search_stop(c->s), ST_OK;
+    if (c->n == 2 && strcmp(verb, "take") == 0)
+        return search_take(c, c->word[1], err);
+    if (c->n != 3 || strcmp(verb, "set") != 0)
+        return err_set(err, ST_USAGE,
+                       "usage: search [show | start [here] | stop | set NAME VALUE | take I]");
+    TRY(session_search_set(c->s, c->word[1], c->word[2], err));
+    str_addf(c->out, "%s: %s%s\n", c->word[1], c->word[2],
+             session_search_is_other(c->s) ? "; another search from now on (search start)" : "");
     return ST_OK;
 }
 

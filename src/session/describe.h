@@ -22,6 +22,8 @@ void describe_diff(const struct graph *a, const struct graph *b, const struct gr
                    struct str *out);
 /* The settings of training, both networks' epochs and the change (fitting.h). */
 void describe_fit(const struct session *s, struct str *out);
+/* The settings of a search, how it stands, and its front (searching.h). */
+void describe_search(const struct session *s, struct str *out);
 /* "+1.2 M", "-30 k", "0". */
 /* An estimated change of accuracy with its 90 % interval: "+0.42 (-0.1..+0.9) %", out of
  * distribution

@@ -101,9 +101,9 @@ enum status edit_version(struct session *s, int k, const struct job *j, struct v
     return st;
 }
 
-/* ---- public ---- */
+/* ---- applying ---- */
 
-static enum status apply_job(struct session *s, int k, const struct job *j, struct err *err)
+enum status edit_apply(struct session *s, int k, const struct job *j, struct err *err)
 {
     struct version *v;
     TRY(edit_version(s, k, j, &v, err));
@@ -127,7 +127,7 @@ enum status session_apply(struct session *s, struct err *err)
     const struct entry *e = s->pinned ? s->pinned : s->base;
     if (!e->pub.accepted)
         return err_set(err, ST_NO, "%s", e->pub.reason);
-    return apply_job(s, s->selected, e->job, err);
+    return edit_apply(s, s->selected, e->job, err);
 }
 
 enum status session_try(struct session *s, int k, const char *id, const char *const *word,
@@ -153,7 +153,7 @@ enum status session_replace(struct session *s, int k, const char *id, const char
     struct job *j;
     TRY(session_may_edit(s, err));
     TRY(edit_compute(s, k, id, word, n_word, &s->how, 0, &j, err));
-    enum status st = apply_job(s, k, j, err);
+    enum status st = edit_apply(s, k, j, err);
     job_free(j);
     return st;
 }

@@ -51,6 +51,8 @@ void job_free(struct job *j)
     free(j->segment_of);
     free(j->origin);
     training_unref(j->training);
+    evolution_unref(j->evolution);
+    taking_free(j->taking);
     free(j->ids);
     if (j->has_rec) {
         segdb_record_done(&j->rec);
@@ -127,6 +129,10 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
         return timed_run(j);
     case JOB_FIT:
         return training_run(j->training, &j->cancel, j->wake, &j->err);
+    case JOB_SEARCH:
+        return evolution_run(j->evolution, &j->cancel, j->wake, &j->err);
+    case JOB_TAKE:
+        return taking_run(j, db, path);
     }
     return ST_INTERNAL;
 }
@@ -141,7 +147,7 @@ void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS]
 
 /* ---- the pool ---- */
 
-/* Jobs of training that are in the hands of their lane; stopped ones end soon. */
+/* Jobs of training, or searches, in the hands of their lane; stopped ones end soon. */
 enum { SLOW_FLYING = 4 };
 
 struct pool;
@@ -156,7 +162,7 @@ struct lane {
 
 struct pool {
     char *path[SEGDB_LAYERS];
-    struct lane quick, slow;
+    struct lane quick, slow, search;
     struct queue *done;
     int pipe[2];
     VEC(struct job *) waiting; /* in order, urgent ones first */
@@ -190,7 +196,9 @@ static void lane_init(struct lane *l, struct pool *p, int threads, int max_flyin
 
 static struct lane *lane_of(struct pool *p, const struct job *j)
 {
-    return j->kind == JOB_FIT || j->kind == JOB_TIME ? &p->slow : &p->quick;
+    return j->kind == JOB_SEARCH                       ? &p->search
+           : j->kind == JOB_FIT || j->kind == JOB_TIME ? &p->slow
+                                                       : &p->quick;
 }
 
 struct pool *pool_new(int threads, char *const path[SEGDB_LAYERS])
@@ -200,7 +208,8 @@ struct pool *pool_new(int threads, char *const path[SEGDB_LAYERS])
         p->path[i] = x_strdup(path[i]);
     lane_init(&p->quick, p, threads, threads + 1);
     lane_init(&p->slow, p, 1, SLOW_FLYING);
-    p->done = queue_new((size_t)(p->quick.max_flying + p->slow.max_flying));
+    lane_init(&p->search, p, 1, SLOW_FLYING);
+    p->done = queue_new((size_t)(p->quick.max_flying + p->slow.max_flying + p->search.max_flying));
     if (pipe2(p->pipe, O_CLOEXEC | O_NONBLOCK) < 0)
         p->pipe[0] = p->pipe[1] = -1;
     return p;
@@ -220,11 +229,13 @@ static void lane_start(struct lane *l)
     l->started = true;
 }
 
-/* With no thread to be had at all, jobs are done here, one for each call; but no training. */
+/* With no thread to be had at all, jobs are done here, one for each call; but none of the long
+ * ones.
+ */
 static void run_inline(struct pool *p, struct job *j)
 {
     struct layers_db db = {0};
-    if (j->kind == JOB_FIT)
+    if (j->kind == JOB_FIT || j->kind == JOB_SEARCH)
         j->status = err_set(&j->err, ST_IO, "the system has no thread left for it");
     else
         job_run(j, &db, p->path);
@@ -355,12 +366,14 @@ void pool_free(struct pool *p)
     layers_close(&db);
     lane_join(&p->quick);
     lane_join(&p->slow);
+    lane_join(&p->search);
     struct job *j;
     while ((j = queue_try_pop(p->done)))
         job_free(j);
     queue_close(p->done);
     lane_done(&p->quick);
     lane_done(&p->slow);
+    lane_done(&p->search);
     queue_free(p->done);
     if (p->pipe[0] >= 0) {
         close(p->pipe[0]);

@@ -6,7 +6,7 @@
  * first. Cancelling sets the job's flag, which long work polls; its result is dropped.
  * Training takes minutes: it has a lane of its own, one thread after the workers, in which one job
  * runs after the other, so that nothing else waits for it. Measuring, which training would disturb,
- * is in that lane too.
+ * is in that lane too. The autopilot takes hours and has a third lane.
  * A GLPK problem, an SQLite connection and a Graphviz child live and die on one worker. */
 #ifndef SESSION_JOB_H
 #define SESSION_JOB_H
@@ -14,8 +14,10 @@
 #include "dot/dot.h"
 #include "mutate/mutate.h"
 #include "pred/pred.h"
+#include "session/evolution.h"
 #include "session/layers.h"
 #include "session/session.h"
+#include "session/taking.h"
 #include "session/training.h"
 #include "session/wants.h"
 
@@ -28,7 +30,9 @@ enum job_kind {
     JOB_KEEP,
     JOB_FIT,
     JOB_WHY,
-    JOB_TIME
+    JOB_TIME,
+    JOB_SEARCH,
+    JOB_TAKE
 };
 
 struct job {
@@ -52,19 +56,21 @@ struct job {
     const struct npu_preset *npu;  /* CANDIDATE, REPAIR: lent by the session, or NULL; */
     int64_t cycles;                /* and what `graph` takes on it */
     double energy_uj;
-    struct pred_source *source; /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
-    bool *keep;                 /* LAYOUT: per slot, or NULL */
-    int slot;                   /* LAYOUT */
-    uint64_t key;               /* LAYOUT */
-    char *path;                 /* WRITE */
-    int *segment_of;            /* WRITE, or NULL */
-    int segment;                /* KEEP: what the user calls the region */
-    char *origin;               /* KEEP */
-    struct graph *after;        /* WHY: a reference; `graph` is the source's */
-    float *weight[2];           /* WHY, result: per slot of `graph`, of `after` */
-    struct training *training;  /* FIT: a reference, with the results */
-    double *ms;                 /* TIME, result: per slot */
-    int wake;                   /* FIT: where a byte tells of progress */
+    struct pred_source *source;  /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
+    bool *keep;                  /* LAYOUT: per slot, or NULL */
+    int slot;                    /* LAYOUT */
+    uint64_t key;                /* LAYOUT */
+    char *path;                  /* WRITE */
+    int *segment_of;             /* WRITE, or NULL */
+    int segment;                 /* KEEP: what the user calls the region */
+    char *origin;                /* KEEP */
+    struct graph *after;         /* WHY: a reference; `graph` is the source's */
+    float *weight[2];            /* WHY, result: per slot of `graph`, of `after` */
+    struct training *training;   /* FIT: a reference, with the results */
+    double *ms;                  /* TIME, result: per slot */
+    struct evolution *evolution; /* SEARCH: a reference, with what it tells */
+    struct taking *taking;       /* TAKE: with the results */
+    int wake;                    /* FIT, SEARCH: where a byte tells of progress */
 
     enum status status; /* results; which ones depends on kind */
     struct err err;

@@ -112,6 +112,18 @@ static enum status replay_replace(struct session *s, char **word, int n, struct 
     return st;
 }
 
+static enum status replay_edit(struct session *s, char **word, int n, struct err *err)
+{
+    const struct session_repair plain = {0};
+    struct version *v;
+    if (n < 3)
+        return err_set(err, ST_MODEL, "unknown command");
+    TRY(surgery_version(s, word[1], (const char *const *)word + 2, n - 2, &plain, PATIENCE_S, &v,
+                        err));
+    version_adopt(s, v, s->cursor);
+    return ST_OK;
+}
+
 static enum status replay_one(struct session *s, const struct journal_record *r, struct err *err)
 {
     char *text = x_strdup(r->command), *word[128];
@@ -121,6 +133,8 @@ static enum status replay_one(struct session *s, const struct journal_record *r,
     enum status st = ST_OK;
     if (strcmp(name, "replace") == 0)
         st = replay_replace(s, word, n, err);
+    else if (strcmp(name, "edit") == 0)
+        st = replay_edit(s, word, n, err);
     else if (strcmp(name, "undo") == 0)
         st = version_undo_target(s, &to, err);
     else if (strcmp(name, "redo") == 0)

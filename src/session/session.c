@@ -46,6 +46,7 @@ struct session *session_new(const struct session_opts *opts)
     s->spec = x_strdup("");
     s->selected = -1;
     session_fit_defaults(&s->fitting.set);
+    searching_init(s);
     s->pool = pool_new(s->threads, s->layers.path);
     return s;
 }
@@ -57,6 +58,7 @@ static void drop_model(struct session *s)
     candidates_drop(s);
     layouts_done(s);
     fitting_drop(s);
+    searching_drop(s);
     timed_drop(s);
     if (s->journal && s->version.n > 0 && !s->pending && session_n_versions(s) > 1)
         version_record(s, "quit", s->version.at[s->cursor]->pub.hash, NULL);
@@ -77,6 +79,7 @@ void session_free(struct session *s)
         return;
     drop_model(s);
     pool_free(s->pool);
+    searching_done(s);
     layers_close(&s->db);
     layers_done(&s->layers);
     if (s->vocab)
@@ -307,9 +310,16 @@ unsigned session_poll(struct session *s)
         case JOB_FIT:
             fitting_take(s, j, &changed);
             break;
+        case JOB_SEARCH:
+            searching_take(s, j, &changed);
+            break;
+        case JOB_TAKE:
+            taking_take(s, j, &changed);
+            break;
         }
     }
     fitting_look(s, &changed);
+    searching_look(s, &changed);
     if (s->unranked)
         candidates_rank(s);
     return changed;

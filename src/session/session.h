@@ -272,6 +272,13 @@ enum status session_time(struct session *s, struct err *err);
  * are measured, until the next poll; else NULL, and in *why what went wrong, NULL: nothing. */
 const double *session_times(const struct session *s, const char **why);
 
+/* Changes the node of this name (or with an output of it) by hand; words are surgery.h's, and
+ * settings of the repair. A width is pinned and repaired, up to 64 nodes changing with it unless
+ * `grow` is set; the others are made as they are, and repaired when the network does not stay
+ * consistent. ST_NO says why it cannot be. */
+enum status session_edit_node(struct session *s, const char *name, const char *const *word, int n,
+                              struct err *err);
+
 /* ---- jobs ---- */
 
 enum {
@@ -281,6 +288,8 @@ enum {
     SESSION_CHANGED_NOTICE = 8,
     SESSION_CHANGED_FIT = 16, /* fitting.h */
     SESSION_CHANGED_TIMES = 32,
+    SESSION_CHANGED_SEARCH = 64,   /* searching.h */
+    SESSION_CHANGED_VERSION = 128, /* the current one is another */
 };
 /* Readable when results wait. Valid for the life of the session. */
 int session_fd(const struct session *s);

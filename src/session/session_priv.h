@@ -7,6 +7,7 @@
 #include "session/job.h"
 #include "session/journal.h"
 #include "session/model.h"
+#include "session/searching.h"
 #include "session/session.h"
 
 #include <stdio.h>
@@ -20,6 +21,8 @@ enum {
     TAG_KEEP,
     TAG_FIT,
     TAG_TIME,
+    TAG_SEARCH,
+    TAG_TAKE,
     TAG_LAYOUT /* + slot */
 };
 
@@ -65,6 +68,15 @@ struct fitting {
     struct session_fit_change predicted;
     int n;
     int64_t seen; /* of the worker's counters */
+};
+
+struct searching {
+    struct search_settings set;  /* of the next start */
+    struct evolution *e;         /* the search at hand, a reference; NULL: none */
+    struct evolution_state *now; /* the newest that came of it, or NULL */
+    int version;                 /* whose network it is of */
+    enum { SEARCH_OPEN, SEARCH_STOPPED, SEARCH_DONE, SEARCH_FAILED } end;
+    struct err err;
 };
 
 struct notice {
@@ -124,6 +136,7 @@ struct session {
     struct job *timed;    /* the answer about it, or NULL */
     struct layout layout[SESSION_LAYOUT_COUNT];
     struct fitting fitting;
+    struct searching searching;
     VEC(struct notice) notice; /* not told yet */
     struct notice told;        /* the one lent out last */
     bool quit;
@@ -208,9 +221,16 @@ enum status preview_prefer(struct session *s, int32_t node, int64_t channels, st
 enum status edit_compute(struct session *s, int k, const char *id, const char *const *word,
                          int n_word, const struct session_repair *how, double patience,
                          struct job **out, struct err *err);
+/* Journals a computed job as the canonical replacement of segment k, and moves to its version. */
+enum status edit_apply(struct session *s, int k, const struct job *j, struct err *err);
 /* The version that a computed job makes, with its canonical command; ST_NO when it was refused. */
 enum status edit_version(struct session *s, int k, const struct job *j, struct version **out,
                          struct err *err);
+
+/* surgery.c: the version that session_edit_node makes; `patience` as in the job. */
+enum status surgery_version(struct session *s, const char *name, const char *const *word, int n,
+                            const struct session_repair *how, double patience,
+                            struct version **out, struct err *err);
 
 /* keep.c */
 void keep_take(struct session *s, struct job *j, unsigned *changed);
@@ -224,6 +244,21 @@ void fitting_take(struct session *s, struct job *j, unsigned *changed);
 void fitting_look(struct session *s, unsigned *changed);
 /* What session_fit_save_later writes; borrowed. */
 enum status fitting_trained(const struct session *s, const struct graph **out, struct err *err);
+
+/* searching.c */
+void searching_init(struct session *s);
+void searching_drop(struct session *s); /* the search; its settings stay */
+void searching_done(struct session *s);
+void searching_take(struct session *s, struct job *j, unsigned *changed);
+/* Whether the worker left something new. */
+void searching_look(struct session *s, unsigned *changed);
+/* How the search at hand ended: what failed, as an error. */
+enum status searching_end(const struct session *s, struct err *err);
+
+/* taking.c */
+void taking_take(struct session *s, struct job *j, unsigned *changed);
+/* session_search_take on this thread; what came of it is added to `out` as a line. */
+enum status taking_now(struct session *s, int i, struct str *out, struct err *err);
 
 /* timed.c */
 void timed_take(struct session *s, struct job *j, unsigned *changed);

@@ -473,6 +473,104 @@ static void test_fit_goes_on(void **state)
     quit(v);
 }
 
+/* ---- the autopilot ---- */
+
+/* Without a predictor here: costs only. */
+static struct vt *open_search(const struct vt_opts *o, const char *evaluations)
+{
+    char line[64];
+    struct vt *v = start_with(o, CELL, "--threads", "2");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "a");
+    assert_true(vt_expect(v, "t searches from version 0"));
+    vt_type(v, ":search set objectives flops,cycles\r:search set pop\t16\r");
+    assert_true(vt_expect(v, "population: 16"));
+    snprintf(line, sizeof line, "=evaluations %s\r", evaluations);
+    vt_type(v, line);
+    snprintf(line, sizeof line, "evaluations: %s", evaluations);
+    assert_true(vt_expect(v, line));
+    return v;
+}
+
+static void check_search(int cols, int rows)
+{
+    struct vt_opts o = {.rows = rows, .cols = cols};
+    struct vt *v = open_search(&o, "96");
+    vt_keys(v, "a");
+    assert_true(vt_expect(v, "there is no point to take yet"));
+    vt_keys(v, "t");
+    assert_true(vt_expect(v, "version 0: ended, 96 tried, "));
+    assert_true(vt_expect(v, " new "));
+    assert_true(vt_expect(v, " seen before "));
+    assert_true(vt_expect(v, " refused "));
+    assert_true(vt_expect(v, "hypervolume of the front"));
+    assert_true(vt_expect(v, "networks tried"));
+    assert_true(vt_expect(v, "FLOPs  \u25cb base"));
+    assert_true(vt_expect(v, " by s"));
+    assert_true(vt_expect(v, "unknown"));
+    vt_keys(v, "t");
+    assert_true(vt_expect(v, "it has tried 96 networks; more: search set evaluations 192"));
+    /* a point, edit by edit */
+    vt_keys(v, "a");
+    assert_true(vt_expect(v, "point 1 is version "));
+    assert_null(strstr(vt_text(v), CELL "  version 0"));
+    assert_true(vt_expect(v, "another search"));
+    vt_keys(v, "u");
+    assert_true(vt_expect(v, "at version "));
+    vt_type(v, ":goto 0\r:sort edits\r");
+    assert_true(vt_expect(v, "edits\u25b2"));
+    vt_type(v, ":search set max-flops -1%\r");
+    assert_true(vt_expect(v, "another search from now on"));
+    vt_keys(v, "t");
+    assert_true(vt_expect(v, "the search ended: "));
+    assert_true(vt_expect(v, "ended, 96 tried"));
+    assert_null(strstr(vt_text(v), " 0 beyond"));
+    vt_type(v, ":search set max-flops 1\r");
+    vt_keys(v, "t");
+    assert_true(vt_expect(v, "the search ended: no network keeps within the limits"));
+    quit(v);
+}
+
+static void test_search(void **state)
+{
+    (void)state;
+    check_search(80, 24);
+    fresh(state); /* nothing to go on with */
+    check_search(200, 60);
+}
+
+/* A long search: paused, gone on with, points taken meanwhile, other views. */
+static void test_search_goes_on(void **state)
+{
+    (void)state;
+    struct vt_opts o = {.rows = 24, .cols = 80, .term = "vt100", .locale = "C"};
+    struct vt *v = open_search(&o, "1000000");
+    vt_keys(v, "t");
+    assert_true(vt_expect(v, "of 1000000 tried"));
+    assert_true(vt_expect(v, " by s"));
+    vt_keys(v, "G a");
+    assert_true(vt_expect(v, " is version "));
+    assert_true(vt_expect(v, "searching "));
+    vt_keys(v, "q j Enter");
+    assert_true(vt_expect(v, " fit, "));
+    vt_keys(v, "q a t");
+    assert_true(vt_expect(v, "version 0: paused behind generation "));
+    assert_true(vt_expect(v, "paused; t goes on"));
+    vt_keys(v, "t");
+    assert_true(vt_expect(v, "version 0: "));
+    assert_true(vt_expect(v, "of 1000000 tried"));
+    vt_keys(v, "T");
+    assert_null(strstr(vt_text(v), "autogo: "));
+    vt_quiet(v, 300);
+    assert_null(strstr(vt_text(v), "version 0: "));
+    assert_true(vt_expect(v, "of 1000000 tried"));
+    size_t n;
+    const char *raw = vt_raw(v, &n);
+    for (size_t i = 0; i < n; i++)
+        assert_true((unsigned char)raw[i] < 0x80);
+    quit(v);
+}
+
 /* ---- other terminals ---- */
 
 static void test_ascii_mono(void **state)
@@ -936,6 +1034,39 @@ static void test_heat(void **state)
     quit(v);
 }
 
+/* The nodes of the network, one of which is changed from there. */
+static void test_nodes(void **state)
+{
+    (void)state;
+    struct vt *v = start(200, 40, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "i");
+    assert_true(vt_expect(v, "Conv 7x7/2"));
+    assert_true(vt_expect(v, "Nx64x112x112"));
+    vt_type(v, "/layer1.0.conv2\r");
+    assert_true(vt_expect(v, "Conv 3x3"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, ":edit layer1.0.conv2"));
+    vt_type(v, "kernel=5\r");
+    assert_true(vt_expect(v, "Conv 5x5"));
+    assert_true(vt_expect(v, "version 1"));
+    vt_keys(v, "x");
+    assert_true(vt_expect(v, ":edit layer1.0.conv2 delete"));
+    vt_keys(v, "Esc u");
+    assert_true(vt_expect(v, "version 0"));
+    assert_true(vt_expect(v, "Conv 3x3"));
+    vt_type(v, ":edit layer4.2.con\t\t");
+    assert_true(vt_expect(v, ":edit layer4.2.conv1"));
+    vt_type(v, " delete op=relu\r");
+    assert_true(vt_expect(v, "does not go with"));
+    quit(v);
+    v = start(80, 24, "zoo:resnet101");
+    assert_true(vt_expect(v, "Conv7x7 BN"));
+    vt_type(v, ":nodes\r");
+    assert_true(vt_expect(v, "Nx64x112x112"));
+    quit(v);
+}
+
 static void test_prompt(void **state)
 {
     (void)state;
@@ -1035,13 +1166,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, fresh)
     const struct CMUnitTest tests[] = {
-        T(test_views_80x24), T(test_views_200x60), T(test_pin),           T(test_refused),
-        T(test_settings),    T(test_reach),        T(test_fit),           T(test_fit_goes_on),
-        T(test_ascii_mono),  T(test_no_color),     T(test_bad_terminals), T(test_no_terminal),
-        T(test_resize),      T(test_crash),        T(test_end_signals),   T(test_suspend),
-        T(test_idle),        T(test_bad_model),    T(test_hostile_name),  T(test_sanitise),
-        T(test_script),      T(test_export_asks),  T(test_recover),       T(test_keep),
-        T(test_estimates),   T(test_heat),         T(test_prompt),        T(test_random),
+        T(test_views_80x24),   T(test_views_200x60),   T(test_pin),        T(test_refused),
+        T(test_settings),      T(test_reach),          T(test_fit),        T(test_fit_goes_on),
+        T(test_search),        T(test_search_goes_on), T(test_ascii_mono), T(test_no_color),
+        T(test_bad_terminals), T(test_no_terminal),    T(test_resize),     T(test_crash),
+        T(test_end_signals),   T(test_suspend),        T(test_idle),       T(test_bad_model),
+        T(test_hostile_name),  T(test_sanitise),       T(test_script),     T(test_export_asks),
+        T(test_recover),       T(test_keep),           T(test_estimates),  T(test_heat),
+        T(test_nodes),         T(test_prompt),         T(test_random),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

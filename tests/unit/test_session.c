@@ -693,6 +693,38 @@ static void recovers_the_whole_tree(void **state)
     empty_dir("journal");
 }
 
+/* Changes by hand are journalled with all that they depend on. */
+static void recovers_changes_by_hand(void **state)
+{
+    (void)state;
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    const struct graph *g = session_graph(s);
+    const char *conv = NULL;
+    for (int i = 0; i < graph_n_nodes(g) && !conv; i++) {
+        const struct node *n = graph_node(g, graph_topo(g)[i]);
+        conv = n->op == OP_CONV ? node_label(n) : NULL;
+    }
+    assert_non_null(conv);
+    char kernel[128], after[128];
+    snprintf(kernel, sizeof kernel, "edit %s kernel=5", conv);
+    snprintf(after, sizeof after, "edit %s after=relu6", conv);
+    say(s, kernel);
+    say(s, after);
+    uint64_t hash = here(s);
+    session_free(s);
+    const char *lines[] = {kernel, "undo", "redo", "set grow 3", after};
+    empty_dir("journal");
+    crash_after(lines, 5);
+    s = opened(SESSION_JOURNAL_FILE, SESSION_RECOVER);
+    assert_int_equal(session_n_versions(s), 3);
+    assert_true(here(s) == hash);
+    assert_non_null(strstr(session_version(s, 2)->command, "after=relu6 grow=3"));
+    say(s, "undo");
+    assert_string_equal(session_version(s, 1)->command, kernel);
+    session_free(s);
+    empty_dir("journal");
+}
+
 static void replay_stops_where_hashes_differ(void **state)
 {
     (void)state;
@@ -1267,6 +1299,7 @@ int main(void)
         cmocka_unit_test(undo_tree),
         cmocka_unit_test(outside_of_the_segment_nothing_moves),
         cmocka_unit_test(recovers_the_whole_tree),
+        cmocka_unit_test(recovers_changes_by_hand),
         cmocka_unit_test(replay_stops_where_hashes_differ),
         cmocka_unit_test(another_model_is_not_replayed),
         cmocka_unit_test(a_second_process_has_its_own_journal),

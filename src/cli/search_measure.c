@@ -1,0 +1,153 @@
+#include "cli/search_measure.h"
+
+#include "base/file.h"
+#include "cli/fit_options.h"
+#include "search/measure.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static void on_training(void *arg, int done, int total)
+{
+    cli_progress(arg, done, total, "trainings");
+}
+
+/* A short run by default, as label's: its ranks repeat well. */
+static enum status read_options(struct cli *c, struct measure_opts *o, struct err *err)
+{
+    int64_t top, seeds;
+    *o = (struct measure_opts){
+        .fit = {.epochs = 1,
+                .n_train = 10000,
+                .bn_images = 2000,
+                .average = .1,
+                .threads = c->threads ? c->threads : (int)sysconf(_SC_NPROCESSORS_ONLN),
+                .cancel = &cli_interrupted},
+        .progress = on_training,
+        .arg = c};
+    TRY(cli_get_int(c, "--measure-top", 1, 1000, 0, &top, err));
+    TRY(cli_get_int(c, "--measure-seeds", 1, MEASURE_SEEDS, 3, &seeds, err));
+    TRY(fit_options_read(c, &o->fit, err));
+    TRY(fit_task_read(c, &o->fit.task, err));
+    o->top = (int)top;
+    o->seeds = (int)seeds;
+    return ST_OK;
+}
+
+enum status search_measure_check(struct cli *c, const struct graph *base, int *top, struct err *err)
+{
+    enum { FEW = 8 };
+    struct measure_opts o;
+    struct images *d;
+    struct fit_result r = {0};
+    TRY(read_options(c, &o, err));
+    *top = o.top;
+    if (o.top == 0)
+        return ST_OK;
+    TRY(images_open(&d, cli_get(c, "--data"), err));
+    o.fit.epochs = 1;
+    o.fit.n_train = o.fit.n_test = o.fit.bn_images = o.fit.batch = FEW;
+    enum status st = fit_run(base, d, &o.fit, &r, err);
+    fit_result_done(&r);
+    images_free(d);
+    return st == ST_NO ? ST_OK : st; /* so few images may blow it up */
+}
+
+/* ---- results ---- */
+
+static void json_measured(struct json *j, const struct measured *p)
+{
+    json_object(j);
+    json_kint(j, "id", p->id);
+    json_knum(j, "acc_sigma", p->estimate);
+    json_key(j, "values");
+    json_array(j);
+    for (int i = 0; i < p->n; i++)
+        json_num(j, p->value[i]);
+    json_array_end(j);
+    json_knum(j, "mean", p->mean);
+    json_knum(j, "deviation", p->deviation);
+    json_knum(j, "change", p->change);
+    json_knum(j, "error", p->error);
+    json_object_end(j);
+}
+
+static bool is_share(const struct fit_task_info *t)
+{
+    return strcmp(t->unit, "%") == 0;
+}
+
+static enum status write_json(const char *dir, const struct measurement *m,
+                              const struct fit_task_info *t, int seeds, struct err *err)
+{
+    struct str text = {0};
+    struct json j;
+    json_init(&j, &text);
+    json_object(&j);
+    json_kint(&j, "schema", 1);
+    json_kstr(&j, "task", t->name);
+    json_kstr(&j, "metric", t->metric);
+    json_kstr(&j, "unit", is_share(t) ? "share" : t->unit);
+    json_key(&j, "seeds");
+    json_array(&j);
+    for (int i = 0; i < seeds; i++)
+        json_int(&j, i);
+    json_array_end(&j);
+    json_knum(&j, "slope", m->slope);
+    json_key(&j, "base");
+    json_measured(&j, &m->at[0]);
+    json_key(&j, "points");
+    json_array(&j);
+    for (int i = 1; i < m->n; i++)
+        json_measured(&j, &m->at[i]);
+    json_array_end(&j);
+    json_object_end(&j);
+    str_add(&text, "\n");
+    char *path = x_asprintf("%s/measured.json", dir);
+    enum status st = file_write(path, str_text(&text), text.n, err);
+    free(path);
+    str_done(&text);
+    return st;
+}
+
+static void add_text(struct str *out, const struct measurement *m, const struct fit_task_info *t)
+{
+    double unit = is_share(t) ? 100 : 1;
+    str_addf(out, "trained for real: %s in %s, mean and deviation of %d seeds\n", t->metric,
+             t->unit, m->at[0].n);
+    str_addf(out, "%8s %12s %18s %18s\n", "id", "est. sigma", "measured", "change");
+    for (int i = 0; i < m->n; i++) {
+        const struct measured *p = &m->at[i];
+        str_addf(out, "%8lld %+12.3f %9.2f +- %5.2f", (long long)p->id, p->estimate, unit * p->mean,
+                 unit * p->deviation);
+        if (i > 0)
+            str_addf(out, " %+9.2f +- %5.2f", unit * p->change, unit * p->error);
+        str_add(out, "\n");
+    }
+    if (!isnan(m->slope))
+        str_addf(out, "an estimated sigma came to %+.2f %s\n", unit * m->slope, t->unit);
+}
+
+enum status search_measure(struct cli *c, const char *dir, const char *archive,
+                           const struct graph *base, const struct search_result *r, uint64_t seed,
+                           struct err *err)
+{
+    struct measure_opts o;
+    struct measurement m;
+    struct images *d;
+    TRY(read_options(c, &o, err));
+    TRY(images_open(&d, cli_get(c, "--data"), err));
+    o.images = d;
+    o.fit.data_seed = seed;
+    enum status st = measure_front(&m, base, r, archive, &o, err);
+    cli_progress_end(c);
+    images_free(d);
+    TRY(st);
+    const struct fit_task_info *t = fit_task_info(o.fit.task);
+    st = write_json(dir, &m, t, o.seeds, err);
+    if (st == ST_OK && !c->json)
+        add_text(&c->out, &m, t);
+    measurement_done(&m);
+    return st;
+}

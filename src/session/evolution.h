@@ -1,0 +1,63 @@
+/* One search on a worker. The session and the job each hold a reference; what there is to tell is a
+ * snapshot, which the worker makes and leaves, and the session fetches. For src/session only. */
+#ifndef SESSION_EVOLUTION_H
+#define SESSION_EVOLUTION_H
+
+#include "session/searching.h"
+
+#include <pthread.h>
+
+/* Generations whose hypervolume is remembered; of more, every second one, and so on. */
+enum { EVOLUTION_PAST = 512 };
+struct evolution_past {
+    struct session_search_past at[EVOLUTION_PAST];
+    int n;
+    int64_t stride; /* at least so many networks lie between two of them; the newest stands last */
+};
+
+struct evolution_state {
+    struct search_state now;
+    double rate;
+    struct search_point base;
+    struct session_search_point *front;
+    int n_front;
+    struct evolution_past past;
+    bool anew; /* more was expected in the archive */
+};
+void evolution_state_free(struct evolution_state *s); /* NULL is fine */
+
+struct evolution {
+    int refs; /* atomic */
+    struct graph *base;
+    struct search_settings set; /* complete: its options are what is run */
+    char *archive;
+    int64_t expected; /* networks that the archive should have */
+
+    pthread_mutex_t lock;
+    struct evolution_state *fresh; /* left for the session, under the lock; or NULL */
+
+    /* The worker's own. */
+    struct evolution_past past;
+    struct session_search_point *front; /* as of the generation before */
+    int n_front;
+    bool begun; /* the first state of this run came: */
+    int64_t tried;
+    double seconds;
+    bool anew;
+    int wake;
+};
+
+/* `set` is bound to the network and complete but for cancelling and progress; both it and `archive`
+ * are taken over. */
+struct evolution *evolution_new(const struct graph *base, const struct search_settings *set,
+                                char *archive);
+struct evolution *evolution_ref(struct evolution *e);
+void evolution_unref(struct evolution *e); /* NULL is fine */
+/* What came before, of the same search. */
+void evolution_expect(struct evolution *e, const struct evolution_state *before);
+/* A byte goes to `wake` after each generation. */
+enum status evolution_run(struct evolution *e, const int *cancel, int wake, struct err *err);
+/* The newest state that was not fetched yet, the caller's; NULL: none. */
+struct evolution_state *evolution_fetch(struct evolution *e);
+
+#endif
