@@ -356,8 +356,7 @@ static enum status prepare(struct searching *s, int *top, struct err *err)
     TRY(model_open(s->saved.model, &how, &s->base, err));
     TRY(search_measure_check(c, s->base, top, err));
     TRY(load(s, err));
-    TRY(folder(s->dir, err));
-    return ST_OK;
+    return folder(s->dir, err);
 }
 
 static enum status answer(struct searching *s, const char *archive, int top, struct err *err)

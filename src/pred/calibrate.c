@@ -177,7 +177,7 @@ static void calibrate_table(struct pred_model *m, int t, const struct pred_table
     for (int k = 0; k < m->members; k++) {
         size_t here = gather(table, fold, k, net, item);
         pred_run((struct pred_cuts){m->variant, PRED_CUTS}, &m->shape,
-                 m->w + (size_t)k * (size_t)m->shape.n, net, (int)here, out, NULL);
+                 m->w + (size_t)k * (size_t)m->shape.n, 1, net, (int)here, out, NULL);
         for (size_t i = 0; i < here; i++) {
             double z = pred_sigma(&table->curve, table->item.at[item[i]].acc);
             error[item[i]] = out[i * outputs + (size_t)t] - (float)z;
@@ -189,7 +189,7 @@ static void calibrate_table(struct pred_model *m, int t, const struct pred_table
     m->scale[t].error = error_bound(error, fold, n);
     m->scale[t].shift = shift_bound(table, error, fold);
     gather(table, fold, -1, net, item);
-    pred_run((struct pred_cuts){m->variant, PRED_CUTS}, &m->shape, m->w, net, (int)n, out,
+    pred_run((struct pred_cuts){m->variant, PRED_CUTS}, &m->shape, m->w, 1, net, (int)n, out,
              embedding);
     free(net);
     free(out);

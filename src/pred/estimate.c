@@ -21,44 +21,61 @@ static int embedded_cut(struct pred_cuts c, const struct pred_net *net)
     return (net->n * 7 + net->m) % pred_n_cuts(c, net);
 }
 
-void pred_run(struct pred_cuts how, const struct net_shape *s, const float *w,
+/* What is known of the samples of a batch. */
+struct samples {
+    struct pred_cuts how;
+    const struct pred_net *const *nets;
+    VEC(int) owner; /* index in nets */
+    VEC(int) cut;
+};
+
+/* Adds what one set of weights makes of a batch. */
+static void add_batch(const struct samples *x, const struct net_shape *s, const float *w,
+                      const struct pred_batch *b, struct net_run *r, float *out, float *embedding)
+{
+    net_forward(s, w, b, r);
+    for (int k = 0; k < b->n_samples; k++) {
+        int at = x->owner.at[k];
+        float share = pred_cut_weight(x->how, x->nets[at], x->cut.at[k]);
+        for (int c = 0; c < s->outputs; c++)
+            out[at * s->outputs + c] += share * r->out[k * s->outputs + c];
+        if (embedding && x->cut.at[k] == embedded_cut(x->how, x->nets[at]))
+            pred_embedding(r->read + (size_t)k * NET_READ, embedding + (size_t)at * PRED_EMBEDDING);
+    }
+}
+
+void pred_run(struct pred_cuts how, const struct net_shape *s, const float *w, int sets,
               const struct pred_net *const *nets, int n, float *out, float *embedding)
 {
     enum { MOST = 64 };
     struct pred_batch b = {0};
     struct net_run r = {0};
+    struct samples x = {.how = how, .nets = nets};
     VEC(uint8_t) part = {0};
-    VEC(int) owner = {0}, cut = {0};
-    memset(out, 0, (size_t)n * (size_t)s->outputs * sizeof *out);
+    size_t outputs = (size_t)n * (size_t)s->outputs;
+    memset(out, 0, (size_t)sets * outputs * sizeof *out);
     for (int i = 0; i <= n; i++) {
         int cuts = i < n ? pred_n_cuts(how, nets[i]) : 0;
         if (b.n_samples && (i == n || b.n_samples + cuts > MOST)) {
-            net_forward(s, w, &b, &r);
-            for (int k = 0; k < b.n_samples; k++) {
-                int at = owner.at[k];
-                float share = pred_cut_weight(how, nets[at], cut.at[k]);
-                for (int c = 0; c < s->outputs; c++)
-                    out[at * s->outputs + c] += share * r.out[k * s->outputs + c];
-                if (embedding && cut.at[k] == embedded_cut(how, nets[at]))
-                    pred_embedding(r.read + (size_t)k * NET_READ,
-                                   embedding + (size_t)at * PRED_EMBEDDING);
-            }
+            for (size_t k = 0; k < (size_t)sets; k++)
+                add_batch(&x, s, w + k * (size_t)s->n, &b, &r, out + k * outputs,
+                          k == 0 ? embedding : NULL);
             pred_batch_clear(&b);
-            owner.n = cut.n = 0;
+            x.owner.n = x.cut.n = 0;
         }
         for (int c = 0; c < cuts; c++) {
             vec_reserve(&part, (size_t)nets[i]->n + 1);
             pred_cut(how, nets[i], c, part.at);
             pred_batch_add(&b, nets[i], part.at, KEEP_ALL);
-            vec_push(&owner, i);
-            vec_push(&cut, c);
+            vec_push(&x.owner, i);
+            vec_push(&x.cut, c);
         }
     }
     pred_batch_done(&b);
     net_run_done(&r);
     vec_done(&part);
-    vec_done(&owner);
-    vec_done(&cut);
+    vec_done(&x.owner);
+    vec_done(&x.cut);
 }
 
 double pred_head(const struct pred_model *m, int member, float *read, int table)
@@ -113,15 +130,14 @@ static void estimate_share(void *arg, int worker, int i_share)
     (void)worker;
     const struct pred_model *m = j->m;
     size_t n = (size_t)j->n, outputs = (size_t)m->shape.outputs;
-    float *out = x_malloc((n * outputs + 1) * sizeof *out),
-          *sum = x_calloc(n * outputs + 1, sizeof *sum);
+    size_t members = (size_t)m->members, each = n * outputs;
+    float *out = x_malloc((members * each + 1) * sizeof *out),
+          *sum = x_calloc(each + 1, sizeof *sum);
     float *embedding = x_malloc((n * PRED_EMBEDDING + 1) * sizeof *embedding);
-    for (int k = m->members; k-- > 0;) { /* the embedding is the first one's */
-        pred_run(j->cuts, &m->shape, m->w + (size_t)k * (size_t)m->shape.n, j->nets, j->n, out,
-                 k == 0 ? embedding : NULL);
-        for (size_t i = 0; i < n * outputs; i++)
-            sum[i] += out[i] / (float)m->members;
-    }
+    pred_run(j->cuts, &m->shape, m->w, m->members, j->nets, j->n, out, embedding);
+    for (size_t k = members; k-- > 0;)
+        for (size_t i = 0; i < each; i++)
+            sum[i] += out[k * each + i] / (float)m->members;
     for (size_t i = 0; i < n; i++) {
         const float *e = embedding + i * PRED_EMBEDDING;
         int t = j->table >= 0 ? j->table : pred_nearest(m, e);

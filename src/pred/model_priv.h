@@ -35,9 +35,10 @@ int pred_n_cuts(struct pred_cuts c, const struct pred_net *net);
 float pred_cut_weight(struct pred_cuts c, const struct pred_net *net, int i); /* in that mean */
 void pred_cut(struct pred_cuts c, const struct pred_net *net, int i, uint8_t *part);
 
-/* For each network the mean over its cuts of all outputs (n x outputs), and the embedding of one of
- * the cuts (n x PRED_EMBEDDING; may be NULL), by one set of weights. */
-void pred_run(struct pred_cuts c, const struct net_shape *s, const float *w,
+/* By each of the sets of weights, which lie one behind the other: for each network the mean over
+ * its cuts of all outputs (sets x n x outputs); and by the first set the embedding of one of the
+ * cuts (n x PRED_EMBEDDING; may be NULL). */
+void pred_run(struct pred_cuts c, const struct net_shape *s, const float *w, int sets,
               const struct pred_net *const *nets, int n, float *out, float *embedding);
 
 /* For one sample's row of net_run.read with its parts: a table's output, by one member; makes the

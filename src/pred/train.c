@@ -163,7 +163,7 @@ static double judge(const struct member *m)
     double *f = x_malloc((n + 1) * sizeof *f), *z = x_malloc((n + 1) * sizeof *z);
     for (size_t i = 0; i < n; i++)
         net[i] = net_of(t, m->check.at[i]);
-    pred_run((struct pred_cuts){t->opts->variant, PRED_CUTS}, &t->m->shape, m->mean, net, (int)n,
+    pred_run((struct pred_cuts){t->opts->variant, PRED_CUTS}, &t->m->shape, m->mean, 1, net, (int)n,
              out, NULL);
     double score = 0;
     for (int k = 0; k < t->n; k++) {

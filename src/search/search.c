@@ -315,6 +315,12 @@ static enum status replay(void *arg, const struct search_point *p, enum search_f
     return ST_OK;
 }
 
+static int64_t tried(const struct search *s)
+{
+    return s->fates[FATE_ACCEPTED] + s->fates[FATE_REFUSED] + s->fates[FATE_DUPLICATE] +
+           s->fates[FATE_BEYOND];
+}
+
 /* The population and the front as they were behind the last whole generation. */
 static enum status go_on(struct search *s, const char *path, struct err *err)
 {
@@ -478,7 +484,7 @@ static enum status evolve(struct search *s, struct err *err)
         tell(s);
     }
     TRY(islands_gather(s, err));
-    if (s->fates[FATE_REFUSED] == tried(s))
+    if (islands == 1 && s->fates[FATE_REFUSED] == tried(s))
         return err_set(err, ST_NO, "each of the %lld networks tried was refused, the last: %s",
                        (long long)tried(s), s->refusal);
     return s->front.n || comm_rank(o->comm)

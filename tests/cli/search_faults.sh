@@ -122,12 +122,10 @@ cmp calm/front.json interrupted/front.json || fail 'an interrupted search ends e
 # ---- nothing to do
 model "$(field 2 g)$(node Identity x y)$(field 11 "$(value x)")$(field 12 "$(value y)")" >same.onnx
 model "$(field 2 g)$(node Sin x y)$(field 11 "$(value x)")$(field 12 "$(value y)")" >opaque.onnx
-model "$(field 2 g)$(node Relu x y)$(field 11 "$(value x)")$(field 12 "$(value y)")" >relu.onnx
 little='--evaluations 16 --population 16'
 for again in 1 2; do
 	refuses 1 'can be replaced\|was refused' search same.onnx -o same $little
 	refuses 1 'can be replaced\|was refused' search opaque.onnx -o opaque $little
-	expect 0 search relu.onnx -o relu --evaluations 256 --population 16
 	refuses 1 'nothing of this network can be replaced' search "$net" -o frozen $few --freeze 0-23
 	refuses 1 'was refused.* is allowed' search "$net" -o none $few --ops Sigmoid
 	for limit in flops params memory cycles energy latency; do
@@ -205,12 +203,15 @@ goes_on damaged "$net" -o damaged $few
 goes_on damaged --resume damaged
 
 # ---- the model is gone, and comes back; is another one
-expect 0 search relu.onnx -o relu --evaluations 256 --population 16
-mv relu.onnx away.onnx
-refuses 2 'relu.onnx: cannot open: No such file' search --resume relu
-cp same.onnx relu.onnx
-refuses 2 'relu/archive.db: .*another network' search --resume relu
-mv away.onnx relu.onnx
-expect 0 search --resume relu
+expect 0 convert "$net" -o net.onnx
+expect 0 search net.onnx -o file-of $few
+cp file-of/front.json before.json
+mv net.onnx away.onnx
+refuses 2 'net.onnx: cannot open: No such file' search --resume file-of
+expect 0 convert zoo:fsrcnn -o net.onnx
+refuses 2 'file-of/archive.db: .*another network' search --resume file-of
+mv away.onnx net.onnx
+expect 0 search --resume file-of
+cmp before.json file-of/front.json || fail 'a model that was away changes the end'
 
 finish
