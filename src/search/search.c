@@ -315,12 +315,6 @@ static enum status replay(void *arg, const struct search_point *p, enum search_f
     return ST_OK;
 }
 
-static int64_t tried(const struct search *s)
-{
-    return s->fates[FATE_ACCEPTED] + s->fates[FATE_REFUSED] + s->fates[FATE_DUPLICATE] +
-           s->fates[FATE_BEYOND];
-}
-
 /* The population and the front as they were behind the last whole generation. */
 static enum status go_on(struct search *s, const char *path, struct err *err)
 {
