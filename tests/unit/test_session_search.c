@@ -35,8 +35,11 @@ static int fresh(void **state)
 static int setup(void **state)
 {
     (void)state;
-    if (!mkdtemp(dir) || !realpath(dir, real))
+    char *full = mkdtemp(dir) ? realpath(dir, NULL) : NULL;
+    if (!full || strlen(full) >= sizeof real)
         return -1;
+    strcpy(real, full);
+    free(full);
     setenv("XDG_DATA_HOME", real, 1);
     setenv("XDG_CACHE_HOME", real, 1);
     return 0;
