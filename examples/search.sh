@@ -6,7 +6,7 @@
 # searches from all networks below, or from those named; each leaves its archive, front.json, the
 # networks of the front and report.html in FOLDER/NAME, and prints what examples/search/NAME.txt has
 # of an earlier run. Families of architecture strings begin with the best network of their table
-# (segments/labels) and train the five with the best estimates, three times each.
+# (segments/labels) and train those with the best estimates, three times each.
 set -eu
 autogo=$1 out=$2
 shift 2
@@ -29,10 +29,10 @@ best() # FAMILY
 		{ split($2, v, ","); if (v[3] > most) { most = v[3]; arch = $1 } } END { print arch }'
 }
 
-family() # FAMILY IMAGES RATE: as label trains it
+family() # FAMILY IMAGES RATE MEASURED: as label trains it
 {
 	search "$1" "$(best "$1")" --evaluations 5000 --objectives acc,flops --max-flops +10% \
-		--threads 1 --measure-top 5 --measure-seeds 3 --batch 32 --images "$2" --lr "$3"
+		--threads 1 --measure-top "$4" --measure-seeds 3 --batch 32 --images "$2" --lr "$3"
 }
 
 scenario() # NAME
@@ -43,11 +43,14 @@ scenario() # NAME
 	edsr | fsrcnn)
 		search "$1" "zoo:$1" --evaluations 10000 --objectives acc,cycles,energy --preset phone ;;
 	unet) # as the paper's last table: fewer cycles and less power, at what quality?
-		search unet zoo:unet --evaluations 3000 --objectives acc,cycles,energy --preset phone \
-			--max-cycles -15% --threads 1 --task denoise --epochs 2 --images 2000 --test-images 500 \
-			--measure-top 5 --measure-seeds 3 ;;
-	hiaml | twopath | nb101) family "$1" 10000 .01 ;;
-	nb201 | inception) family "$1" 5000 .02 ;;
+		search unet zoo:unet --seed 2 --evaluations 640 --population 32 \
+			--objectives acc,cycles,energy --preset phone --max-cycles -15% --max-energy -5% \
+			--freeze 5 --no-ops MaxPool,AveragePool --threads 1 --task denoise --epochs 1 \
+			--images 1000 --test-images 300 --measure-top 8 --measure-seeds 3 ;;
+	hiaml | twopath) family "$1" 10000 .01 5 ;;
+	nb101) family "$1" 10000 .01 15 ;;
+	inception) family "$1" 5000 .02 5 ;;
+	nb201) family "$1" 5000 .02 12 ;;
 	*)
 		echo "search.sh: no scenario '$1'" >&2
 		exit 2

@@ -111,6 +111,15 @@ static enum status write_json(const char *dir, const struct measurement *m,
     return st;
 }
 
+/* Nothing where there is none. */
+static void add_error(struct str *out, double error)
+{
+    if (!isnan(error))
+        str_addf(out, " +- %5.2f", error);
+    else
+        str_add(out, "         ");
+}
+
 static void add_text(struct str *out, const struct measurement *m, const struct fit_task_info *t)
 {
     double unit = is_share(t) ? 100 : 1;
@@ -119,10 +128,12 @@ static void add_text(struct str *out, const struct measurement *m, const struct 
     str_addf(out, "%8s %12s %18s %18s\n", "id", "est. sigma", "measured", "change");
     for (int i = 0; i < m->n; i++) {
         const struct measured *p = &m->at[i];
-        str_addf(out, "%8lld %+12.3f %9.2f +- %5.2f", (long long)p->id, p->estimate, unit * p->mean,
-                 unit * p->deviation);
-        if (i > 0)
-            str_addf(out, " %+9.2f +- %5.2f", unit * p->change, unit * p->error);
+        str_addf(out, "%8lld %+12.3f %9.2f", (long long)p->id, p->estimate, unit * p->mean);
+        add_error(out, unit * p->deviation);
+        if (i > 0) {
+            str_addf(out, " %+9.2f", unit * p->change);
+            add_error(out, unit * p->error);
+        }
         str_add(out, "\n");
     }
     if (!isnan(m->slope))
