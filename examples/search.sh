@@ -38,7 +38,9 @@ family() # FAMILY IMAGES RATE MEASURED: as label trains it
 scenario() # NAME
 {
 	case $1 in
-	resnet50 | resnet101 | vgg16 | mobilenetv2)
+	vgg16) # its networks are large files
+		search vgg16 zoo:vgg16 --evaluations 10000 --objectives acc,flops --population 32 ;;
+	resnet50 | resnet101 | mobilenetv2)
 		search "$1" "zoo:$1" --evaluations 10000 --objectives acc,flops,params ;;
 	edsr | fsrcnn)
 		search "$1" "zoo:$1" --evaluations 10000 --objectives acc,cycles,energy --preset phone ;;

@@ -103,10 +103,8 @@ enum status edit_version(struct session *s, int k, const struct job *j, struct v
 
 /* ---- applying ---- */
 
-enum status edit_apply(struct session *s, int k, const struct job *j, struct err *err)
+enum status edit_adopt(struct session *s, struct version *v, struct err *err)
 {
-    struct version *v;
-    TRY(edit_version(s, k, j, &v, err));
     enum status st = version_record(s, v->command, v->pub.hash, err);
     if (st != ST_OK) {
         version_free(v);
@@ -115,6 +113,13 @@ enum status edit_apply(struct session *s, int k, const struct job *j, struct err
     candidates_drop(s);
     version_adopt(s, v, s->cursor);
     return ST_OK;
+}
+
+enum status edit_apply(struct session *s, int k, const struct job *j, struct err *err)
+{
+    struct version *v;
+    TRY(edit_version(s, k, j, &v, err));
+    return edit_adopt(s, v, err);
 }
 
 enum status session_apply(struct session *s, struct err *err)

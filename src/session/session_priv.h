@@ -283,6 +283,9 @@ enum status edit_apply(struct session *s, int k, const struct job *j, struct err
 enum status edit_version(struct session *s, int k, const struct job *j, struct version **out,
                          struct err *err);
 
+/* Journals a version and goes there; frees it when that fails. */
+enum status edit_adopt(struct session *s, struct version *v, struct err *err);
+
 /* surgery.c: the version that session_edit_node makes; `patience` as in the job. */
 enum status surgery_version(struct session *s, const char *name, const char *const *word, int n,
                             const struct session_repair *how, double patience, struct version **out,

@@ -187,12 +187,5 @@ enum status session_edit_node(struct session *s, const char *name, const char *c
     struct version *v;
     TRY(session_may_edit(s, err));
     TRY(surgery_version(s, name, word, n, &s->how, 0, &v, err));
-    enum status st = version_record(s, v->command, v->pub.hash, err);
-    if (st != ST_OK) {
-        version_free(v);
-        return st;
-    }
-    candidates_drop(s);
-    version_adopt(s, v, s->cursor);
-    return ST_OK;
+    return edit_adopt(s, v, err);
 }

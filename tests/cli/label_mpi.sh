@@ -2,29 +2,14 @@
 . "${srcdir:-.}/tests/cli/lib.sh"
 set -m # without job control a shell starts its background jobs deaf to SIGINT
 
-skip()
-{
-	echo "SKIP: $*"
-	exit 77
-}
-
 # ---- nobody else pays for MPI, whatever the build
 ldd "$AUTOGO" | grep -q libmpi && fail 'the program is linked with MPI'
 OMPI_COMM_WORLD_SIZE=2 LD_DEBUG=files "$AUTOGO" --version 2>&1 | grep -q 'libmpi\|autogo-mpi' &&
 	fail 'a command that needs no other process loads MPI'
 [ $failed = 0 ] || finish
 
-[ -e "$top/autogo-mpi.so" ] || skip 'built without MPI (Debian: libopenmpi-dev)'
-command -v mpirun >/dev/null || skip 'no mpirun (Debian: openmpi-bin)'
+need_mpi
 [ -e /usr/share/datasets/fashion-mnist ] || skip 'no Fashion-MNIST (package dataset-fashion-mnist)'
-grep -q __tsan_init "$AUTOGO" && skip 'ThreadSanitizer does not know MPI'
-
-# In containers, as root, with fewer processors than ranks; other launchers ignore these.
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_plm=isolated
-export OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl_vader_single_copy_mechanism=none
-export ASAN_OPTIONS=detect_leaks=0 # MPI's own
-mpirun -n 2 true >out 2>&1 || skip "mpirun does not work here: $(head -c 300 out)"
 
 few='--images 128 --epochs 1 --test-images 64 --bn-images 64'
 

@@ -2,22 +2,7 @@
 . "${srcdir:-.}/tests/cli/lib.sh"
 set -m # without job control a shell starts its background jobs deaf to SIGINT
 
-skip()
-{
-	echo "SKIP: $*"
-	exit 77
-}
-
-[ -e "$top/autogo-mpi.so" ] || skip 'built without MPI (Debian: libopenmpi-dev)'
-command -v mpirun >/dev/null || skip 'no mpirun (Debian: openmpi-bin)'
-grep -q __tsan_init "$AUTOGO" && skip 'ThreadSanitizer does not know MPI'
-
-# In containers, as root, with fewer processors than ranks; other launchers ignore these.
-export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_plm=isolated
-export OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl_vader_single_copy_mechanism=none
-export ASAN_OPTIONS=detect_leaks=0 # MPI's own
-mpirun -n 2 true >out 2>&1 || skip "mpirun does not work here: $(head -c 300 out)"
+need_mpi
 
 net='nb201:|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_1x1~1|nor_conv_3x3~2|@s'
 few='--population 16 --seed 3'
