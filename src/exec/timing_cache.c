@@ -109,7 +109,7 @@ void timing_store(const struct timing *t, const struct graph *g, bool inner)
 
     add_key(&text, t, g, inner);
     path = file_of(&text, 1);
-    str_addf(&text, "median %.9g p10 %.9g p90 %.9g runs %d pinned %d\n", t->median_ms, t->p10_ms,
+    str_addf(&text, "median %.17g p10 %.17g p90 %.17g runs %d pinned %d\n", t->median_ms, t->p10_ms,
              t->p90_ms, t->runs, t->pinned);
     add_check(&text);
     file_write(path, text.s, text.n, NULL);
