@@ -125,6 +125,32 @@ bool str_to_double(const char *s, double *out)
     return true;
 }
 
+double str_si_times(char suffix)
+{
+    static const struct {
+        char suffix;
+        double times;
+    } si[] = {{'k', 1e3}, {'K', 1e3}, {'M', 1e6}, {'G', 1e9}, {'T', 1e12}};
+    for (size_t i = 0; i < sizeof si / sizeof *si; i++)
+        if (si[i].suffix == suffix)
+            return si[i].times;
+    return 0;
+}
+
+bool str_to_limit(const char *text, double *out, bool *percent)
+{
+    size_t n = strlen(text);
+    char last = n ? text[n - 1] : '\0';
+    double times = str_si_times(last);
+    *percent = last == '%' && (*text == '+' || *text == '-');
+    char *number = x_strndup(text, n - (*percent || times > 0));
+    bool good = str_to_double(number, out);
+    free(number);
+    if (good && times > 0)
+        *out *= times;
+    return good;
+}
+
 const char *str_si(double v, char *buf, size_t size)
 {
     static const struct {

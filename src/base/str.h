@@ -33,6 +33,11 @@ bool str_to_i64(const char *s, int64_t lo, int64_t hi, int64_t *out);
 bool str_to_double(const char *s, double *out);
 /* Length of the valid UTF-8 sequence at s; 0: it is none (overlong, a surrogate). */
 int str_utf8(const char *s);
+/* What an SI suffix multiplies by: k K M G T; 0: it is none. */
+double str_si_times(char suffix);
+/* A limit as people write it: "8e9", "4.2G" as a number; "+10%", "-20%" as 10 or -20 with *percent
+ * set. false: neither. */
+bool str_to_limit(const char *text, double *out, bool *percent);
 /* A count with SI suffix for people: 25.6 M, 8.26 G; into buf (>= 16 bytes), returned. */
 const char *str_si(double v, char *buf, size_t size);
 

@@ -68,9 +68,9 @@ enum status cli_get_int(const struct cli *c, const char *name, int64_t lo, int64
 enum status cli_model(const struct cli *c, const char *spec, struct graph **out, struct err *err);
 /* Opens `spec` and writes it to a file, with the answer of convert. */
 enum status cli_write_model(struct cli *c, const char *spec, const char *path, struct err *err);
-/* The shipped vocabulary; the predictor of --predictor, or the shipped one. */
+/* The shipped vocabulary; the predictor given (--predictor), or NULL: the shipped one. */
 enum status cli_vocab(struct bpe_vocab **out, struct err *err);
-enum status cli_predictor(const struct cli *c, struct pred_model **out, struct err *err);
+enum status cli_predictor(const char *given, struct pred_model **out, struct err *err);
 /* A session without a journal, with the common options and --vocab, --segments. */
 struct session *cli_session(const struct cli *c);
 

@@ -71,7 +71,7 @@ static enum status predict(struct cli *c, const struct pred_model *m, struct err
 static enum status run_predict(struct cli *c, struct err *err)
 {
     struct pred_model *m;
-    TRY(cli_predictor(c, &m, err));
+    TRY(cli_predictor(cli_get(c, "--predictor"), &m, err));
     enum status st = predict(c, m, err);
     pred_model_free(m);
     return st;

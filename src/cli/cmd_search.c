@@ -49,13 +49,9 @@ static enum status load(struct searching *s, struct err *err)
     const struct search_saved *from = &s->saved;
     struct search_opts *o = &s->set.o;
     const char *segments = search_saved_get(from, "segments");
-    const char *predictor = search_saved_get(from, "predictor");
     const char *preset = search_saved_get(from, "preset");
-    char *shipped = file_data("segments/predictor.bin");
     TRY(cli_vocab(&s->vocab, err));
-    enum status st = pred_model_load(&s->pred, predictor ? predictor : shipped, err);
-    free(shipped);
-    TRY(st);
+    TRY(cli_predictor(search_saved_get(from, "predictor"), &s->pred, err));
     TRY(npu_preset_load(&s->npu, preset ? preset : "os32", err));
     s->segdb = segments ? x_strdup(segments) : file_data("segments/segments.db");
     o->segdb[0] = s->segdb;

@@ -25,9 +25,8 @@ enum status cli_vocab(struct bpe_vocab **out, struct err *err)
     return st;
 }
 
-enum status cli_predictor(const struct cli *c, struct pred_model **out, struct err *err)
+enum status cli_predictor(const char *given, struct pred_model **out, struct err *err)
 {
-    const char *given = cli_get(c, "--predictor");
     char *path = given ? x_strdup(given) : file_data("segments/predictor.bin");
     enum status st = pred_model_load(out, path, err);
     free(path);

@@ -18,34 +18,30 @@ static bool lasts(const char *name)
 
 static void put(struct search_saved *s, const char *name, const char *value)
 {
-    for (size_t i = 0; i < s->n; i++)
-        if (strcmp(s->option[i].name, name) == 0) {
-            free(s->option[i].value);
-            s->option[i].value = x_strdup(value);
+    for (size_t i = 0; i < s->option.n; i++)
+        if (strcmp(s->option.at[i].name, name) == 0) {
+            free(s->option.at[i].value);
+            s->option.at[i].value = x_strdup(value);
             return;
         }
-    if (s->n == s->cap) {
-        s->cap = s->cap ? 2 * s->cap : 16;
-        s->option = x_reallocarray(s->option, s->cap, sizeof *s->option);
-    }
-    s->option[s->n++] = (struct search_saved_option){x_strdup(name), x_strdup(value)};
+    vec_push(&s->option, ((struct search_saved_option){x_strdup(name), x_strdup(value)}));
 }
 
 const char *search_saved_get(const struct search_saved *s, const char *name)
 {
-    for (size_t i = 0; i < s->n; i++)
-        if (strcmp(s->option[i].name, name) == 0)
-            return s->option[i].value;
+    for (size_t i = 0; i < s->option.n; i++)
+        if (strcmp(s->option.at[i].name, name) == 0)
+            return s->option.at[i].value;
     return NULL;
 }
 
 void search_saved_done(struct search_saved *s)
 {
-    for (size_t i = 0; i < s->n; i++) {
-        free(s->option[i].name);
-        free(s->option[i].value);
+    for (size_t i = 0; i < s->option.n; i++) {
+        free(s->option.at[i].name);
+        free(s->option.at[i].value);
     }
-    free(s->option);
+    vec_done(&s->option);
     free(s->dir);
     free(s->model);
     free(s->input_shape);
@@ -126,8 +122,8 @@ enum status search_saved_write(const struct search_saved *s, struct err *err)
     json_kstr(&j, "seed", seed); /* a number of JSON has 53 bits */
     json_key(&j, "options");
     json_object(&j);
-    for (size_t i = 0; i < s->n; i++)
-        json_kstr(&j, s->option[i].name, s->option[i].value);
+    for (size_t i = 0; i < s->option.n; i++)
+        json_kstr(&j, s->option.at[i].name, s->option.at[i].value);
     json_object_end(&j);
     json_object_end(&j);
     str_add(&text, "\n");

@@ -4,13 +4,13 @@
 
 #include "cli/cli_priv.h"
 
+struct search_saved_option {
+    char *name, *value; /* without the dashes */
+};
 struct search_saved {
     char *dir, *model, *input_shape; /* input_shape NULL: as the file says */
     uint64_t seed;
-    struct search_saved_option {
-        char *name, *value; /* without the dashes */
-    } * option;
-    size_t n, cap;
+    VEC(struct search_saved_option) option;
 };
 /* From the command line; with --resume from that folder, options on the command line before those
  * there. ST_USAGE: no folder, or no model. */

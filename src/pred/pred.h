@@ -112,8 +112,9 @@ struct pred_estimate {
     double acc, low, high; /* 0 .. 1; the interval covers 90 % of such networks */
     double distance;       /* of the embedding, 1 at the edge of the distribution */
 };
-/* How many cuts of a network are looked at: PRED_QUICK takes a third of the time, its estimates
- * differ from the others by what figures are given in HACKING. */
+/* How many cuts of a network are looked at. PRED_QUICK is three eighths of the work; on the front
+ * of a search from ResNet-50 (11 networks, -.14 to +.54 sigma) its changes differ from those of all
+ * cuts by .023 sigma (root mean square), .037 at most. */
 enum { PRED_CUTS = 8, PRED_QUICK = 3 };
 /* Networks, each as the mean over its cuts. `table` -1: for each the nearest one. */
 void pred_networks(const struct pred_model *m, const struct pred_net *const *nets, int n, int table,

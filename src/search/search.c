@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "base/str.h"
-#include "exec/trial.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -15,6 +14,14 @@ static const char *const source_names[SEARCH_SOURCES] = {"mixed", "flops", "cycl
 
 static const char *const scheme_names[SEARCH_SCHEMES] = {"nsga2", "random"};
 
+static int find_name(const char *const *names, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
 const char *search_goal_name(enum search_goal g)
 {
     return goal_names[g];
@@ -22,10 +29,9 @@ const char *search_goal_name(enum search_goal g)
 
 bool search_goal_find(const char *name, enum search_goal *out)
 {
-    for (int g = 0; g < SEARCH_GOALS; g++)
-        if (strcmp(goal_names[g], name) == 0)
-            return *out = (enum search_goal)g, true;
-    return false;
+    int i = find_name(goal_names, SEARCH_GOALS, name);
+    *out = i < 0 ? *out : (enum search_goal)i;
+    return i >= 0;
 }
 
 const char *search_source_name(enum search_source s)
@@ -35,10 +41,9 @@ const char *search_source_name(enum search_source s)
 
 bool search_source_find(const char *name, enum search_source *out)
 {
-    for (int i = 0; i < SEARCH_SOURCES; i++)
-        if (strcmp(source_names[i], name) == 0)
-            return *out = (enum search_source)i, true;
-    return false;
+    int i = find_name(source_names, SEARCH_SOURCES, name);
+    *out = i < 0 ? *out : (enum search_source)i;
+    return i >= 0;
 }
 
 const char *search_scheme_name(enum search_scheme s)
@@ -48,10 +53,9 @@ const char *search_scheme_name(enum search_scheme s)
 
 bool search_scheme_find(const char *name, enum search_scheme *out)
 {
-    for (int i = 0; i < SEARCH_SCHEMES; i++)
-        if (strcmp(scheme_names[i], name) == 0)
-            return *out = (enum search_scheme)i, true;
-    return false;
+    int i = find_name(scheme_names, SEARCH_SCHEMES, name);
+    *out = i < 0 ? *out : (enum search_scheme)i;
+    return i >= 0;
 }
 
 /* ---- work on threads ---- */
@@ -446,9 +450,10 @@ static struct search_state state_of(const struct search *s)
 
 static void tell(const struct search *s)
 {
+    if (!s->o->progress)
+        return;
     struct search_state now = state_of(s);
-    if (s->o->progress)
-        s->o->progress(s->o->arg, &now);
+    s->o->progress(s->o->arg, &now);
 }
 
 enum status search_line_of(const struct search_state *now, const struct search_point *p,
@@ -486,88 +491,25 @@ static enum status evolve(struct search *s, struct err *err)
                : err_set(err, ST_NO, "no network keeps within the limits");
 }
 
-static enum status execute(struct search_result *r, int i, const struct search_opts *o,
-                           struct err *err)
+static void search_done(struct search *s)
 {
-    struct trial t;
-    struct err e = {0};
-    const struct trial_opts to = {.seed = o->seed, .threads = o->threads, .cancel = o->cancel};
-    enum status st = trial_run(&t, r->graph[i], &to, &e);
-    if (st == ST_CANCELLED)
-        return *err = e, st;
-    snprintf(r->fault[i], sizeof r->fault[i], "%.199s", st == ST_OK ? t.fault : e.msg);
-    if (st == ST_OK)
-        trial_done(&t);
-    return ST_OK;
-}
-
-struct placed {
-    double share; /* in the first goal */
-    struct search_point point;
-};
-
-static int by_share(const void *a, const void *b)
-{
-    const struct placed *x = a, *y = b;
-    if (x->share < y->share || x->share > y->share)
-        return x->share < y->share ? -1 : 1;
-    return (x->point.id > y->point.id) - (x->point.id < y->point.id);
-}
-
-static struct search_point *front_in_order(const struct search *s)
-{
-    size_t n = s->front.n;
-    struct placed *by = x_malloc((n + 1) * sizeof *by);
-    struct search_point *out = x_malloc((n + 1) * sizeof *out);
-    for (size_t i = 0; i < n; i++)
-        by[i] =
-            (struct placed){search_share(&s->base, &s->front.at[i], s->o->goal[0]), s->front.at[i]};
-    qsort(by, n, sizeof *by, by_share);
-    for (size_t i = 0; i < n; i++)
-        out[i] = by[i].point;
-    free(by);
-    return out;
-}
-
-/* From this archive, or what another rank sent. */
-static enum status line_of(const struct search *s, const struct search_point *p, struct points *out,
-                           struct err *err)
-{
-    for (size_t i = 0; i < s->abroad.n; i++) { /* fronts: tens of points */
-        const struct points *line = &s->abroad.at[i];
-        if (line->at[line->n - 1].id == p->id) {
-            *out =
-                (struct points){x_memdup(line->at, line->n * sizeof *line->at), line->n, line->n};
-            return ST_OK;
-        }
-    }
-    return lineage_of(s, p, out, err);
-}
-
-static enum status report_point(struct search *s, struct search_result *r, int i, struct err *err)
-{
-    struct points line;
-    enum status st = line_of(s, &r->front[i], &line, err);
-    r->line[i] = (struct search_line){line.at, line.n};
-    if (st != ST_OK || s->o->points_only)
-        return st;
-    TRY(lineage_follow(s, &line, &r->graph[i], err));
-    return execute(r, i, s->o, err);
-}
-
-static enum status report(struct search *s, struct search_result *r, struct err *err)
-{
-    r->base = s->base;
-    r->base_keeps = select_excess(s, &s->base) == 0;
-    r->front = front_in_order(s);
-    r->graph = x_calloc(s->front.n + 1, sizeof *r->graph);
-    r->fault = x_calloc(s->front.n + 1, sizeof *r->fault);
-    r->table = s->o->pred ? pred_model_table(s->o->pred, s->table) : NULL;
-    r->line = x_calloc(s->front.n + 1, sizeof *r->line);
-    r->n_front = (int)s->front.n;
-    for (int i = 0; i < r->n_front; i++)
-        TRY(report_point(s, r, i, err));
-    return ST_OK;
+    for (size_t i = 0; i < s->abroad.n; i++)
+        vec_done(&s->abroad.at[i]);
+    vec_done(&s->abroad);
+    for (size_t i = 0; i < s->member.n; i++)
+        member_free(s->member.at[i]);
+    vec_done(&s->member);
+    vec_done(&s->front);
+    u64map_done(&s->seen);
+    u64map_done(&s->way);
+    credit_done(&s->records);
+    credit_done(&s->sources);
+    layer_clock_free(s->clock);
+    archive_close(s->archive);
+    graph_unref(s->base_graph);
+    for (int i = 0; i < s->n_hand; i++)
+        hand_close(&s->hand[i]);
+    free(s->hand);
 }
 
 enum status search_run(struct search_result *out, const struct graph *base, const char *path,
@@ -585,24 +527,8 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
         st = evolve(&s, err);
     r.state = state_of(&s);
     if (st == ST_OK && comm_rank(opts->comm) == 0)
-        st = report(&s, &r, err);
-    for (size_t i = 0; i < s.abroad.n; i++)
-        vec_done(&s.abroad.at[i]);
-    vec_done(&s.abroad);
-    u64map_done(&s.way);
-    for (size_t i = 0; i < s.member.n; i++)
-        member_free(s.member.at[i]);
-    vec_done(&s.member);
-    vec_done(&s.front);
-    u64map_done(&s.seen);
-    credit_done(&s.records);
-    credit_done(&s.sources);
-    layer_clock_free(s.clock);
-    archive_close(s.archive);
-    graph_unref(s.base_graph);
-    for (int i = 0; i < s.n_hand; i++)
-        hand_close(&s.hand[i]);
-    free(s.hand);
+        st = result_make(&s, &r, err);
+    search_done(&s);
     r.state.base = &out->base;
     r.state.front = r.front;
     r.state.search = NULL;
@@ -611,17 +537,4 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
     else
         search_result_done(&r);
     return st;
-}
-
-void search_result_done(struct search_result *r)
-{
-    for (int i = 0; i < r->n_front; i++) {
-        graph_unref(r->graph[i]);
-        free(r->line[i].at);
-    }
-    free(r->line);
-    free(r->front);
-    free(r->graph);
-    free(r->fault);
-    *r = (struct search_result){0};
 }

@@ -161,6 +161,10 @@ struct search_result {
 double search_share(const struct search_point *base, const struct search_point *p,
                     enum search_goal g);
 
+/* Sorts points by a goal, the best first, and then by id. */
+void search_sort(const struct search_point *base, enum search_goal g, struct search_point *p,
+                 int n);
+
 /* Searches from `base`, with the archive at `path`, which is made or gone on with. All members of
  * the front are made anew from their edits and executed, but with points_only. ST_USAGE: a goal's
  * numbers are not known, or the archive is of another search; ST_NO: nothing can be replaced, every

@@ -154,6 +154,11 @@ enum status lineage_follow(struct search *s, const struct points *line, struct g
 enum status lineage_remake(struct search *s, const struct search_point *p, struct graph **out,
                            struct err *err);
 
+/* ---- result.c ---- */
+
+/* Fills all but `state`; what there is of it is to be freed after a failure too. */
+enum status result_make(struct search *s, struct search_result *r, struct err *err);
+
 /* ---- islands.c ---- */
 
 /* Goes back to the last generation that all ranks have. */

@@ -19,6 +19,30 @@ double search_share(const struct search_point *base, const struct search_point *
 
 /* ---- points and fronts ---- */
 
+struct placed {
+    double share;
+    struct search_point point;
+};
+
+static int by_share(const void *a, const void *b)
+{
+    const struct placed *x = a, *y = b;
+    if (x->share < y->share || x->share > y->share)
+        return x->share < y->share ? -1 : 1;
+    return (x->point.id > y->point.id) - (x->point.id < y->point.id);
+}
+
+void search_sort(const struct search_point *base, enum search_goal g, struct search_point *p, int n)
+{
+    struct placed *by = x_malloc(((size_t)n + 1) * sizeof *by);
+    for (int i = 0; i < n; i++)
+        by[i] = (struct placed){search_share(base, &p[i], g), p[i]};
+    qsort(by, (size_t)n, sizeof *by, by_share);
+    for (int i = 0; i < n; i++)
+        p[i] = by[i].point;
+    free(by);
+}
+
 static void shares(const struct search *s, const struct search_point *p, double *out)
 {
     for (int k = 0; k < s->o->n_goal; k++)

@@ -72,22 +72,12 @@ static enum status set_goals(struct search_opts *o, const char *text, struct err
 static enum status set_limit(struct search_limit *l, const char *name, const char *text,
                              struct err *err)
 {
-    static const struct {
-        char suffix;
-        double times;
-    } si[] = {{'k', 1e3}, {'K', 1e3}, {'M', 1e6}, {'G', 1e9}, {'T', 1e12}, {'%', .01}};
-    size_t n = strlen(text);
-    double v, times = 1;
-    bool percent = n && text[n - 1] == '%';
-    for (size_t i = 0; i < sizeof si / sizeof *si; i++)
-        if (n && text[n - 1] == si[i].suffix)
-            times = si[i].times;
-    char *number = x_strndup(text, n - (n && text[n - 1] > '9'));
-    if (percent)
-        number[n - 1] = '\0';
-    bool good = n && str_to_double(number, &v) && (!percent || *text == '+' || *text == '-');
-    free(number);
-    v = good ? v * times + percent : 0;
+    double v;
+    bool percent;
+    if (!str_to_limit(text, &v, &percent))
+        v = 0;
+    else if (percent)
+        v = 1 + v / 100;
     if (!(v > 0) || isinf(v))
         return err_set(err, ST_USAGE, "%s: '%.40s' is not like 4.2G, +10%%, -20%%", name, text);
     *l = (struct search_limit){.set = true, .relative = percent, .value = v};

@@ -52,20 +52,6 @@ static void remember(struct evolution_past *p, int64_t tried, double volume)
 
 /* ---- on the worker ---- */
 
-/* The front in order: costs as they are, accuracy the highest first. */
-struct placed {
-    double key;
-    struct session_search_point point;
-};
-
-static int by_key(const void *a, const void *b)
-{
-    const struct placed *x = a, *y = b;
-    if (x->key < y->key || x->key > y->key)
-        return x->key < y->key ? -1 : 1;
-    return (x->point.at.id > y->point.at.id) - (x->point.at.id < y->point.at.id);
-}
-
 static struct search_line *known_line(const struct evolution *e, int64_t id)
 {
     for (int i = 0; i < e->n_front; i++)
@@ -90,19 +76,17 @@ static void take_line(struct evolution *e, const struct search_state *now,
 static void renew_front(struct evolution *e, const struct search_state *now)
 {
     int n = now->n_front;
-    struct placed *by = x_calloc((size_t)n + 1, sizeof *by);
+    struct search_point *by = x_memdup(now->front, (size_t)n * sizeof *by);
+    struct session_search_point *front = x_calloc((size_t)n + 1, sizeof *front);
+    search_sort(now->base, e->set.o.goal[0], by, n);
     for (int i = 0; i < n; i++) {
-        by[i].point.at = now->front[i];
-        by[i].key = search_share(now->base, &now->front[i], e->set.o.goal[0]);
-        take_line(e, now, &by[i].point);
+        front[i].at = by[i];
+        take_line(e, now, &front[i]);
     }
-    qsort(by, (size_t)n, sizeof *by, by_key);
-    front_free(e->front, e->n_front);
-    e->front = x_calloc((size_t)n + 1, sizeof *e->front);
-    e->n_front = n;
-    for (int i = 0; i < n; i++)
-        e->front[i] = by[i].point;
     free(by);
+    front_free(e->front, e->n_front);
+    e->front = front;
+    e->n_front = n;
 }
 
 static void begin(struct evolution *e, const struct search_state *now)

@@ -198,18 +198,14 @@ static size_t number_length(const char *s)
 /* What a number is multiplied by, "%" or " M"; false: what stands at it is no unit. */
 static bool read_unit(struct parser *p, double *times)
 {
-    static const struct {
-        char sign;
-        double times;
-    } unit[] = {{'%', .01}, {'k', 1e3}, {'K', 1e3}, {'M', 1e6}, {'G', 1e9}, {'T', 1e12}};
     const char *at = p->at + strspn(p->at, " \t");
+    double known = *at == '%' ? .01 : str_si_times(*at);
     *times = 1;
-    for (size_t i = 0; i < sizeof unit / sizeof *unit; i++)
-        if (*at == unit[i].sign && !is_word_char(at[1])) {
-            *times = unit[i].times;
-            p->at = at + 1;
-            return true;
-        }
+    if (known > 0 && !is_word_char(at[1])) {
+        *times = known;
+        p->at = at + 1;
+        return true;
+    }
     return !is_word_char(*p->at);
 }
 

@@ -76,25 +76,14 @@ static bool is_limit(int i)
 /* "4.2G", "8000000000", "+10%", "-20%". Whole numbers stay exact. */
 static bool parse_limit(const char *text, int64_t now, int64_t *out)
 {
-    static const struct {
-        char suffix;
-        double times;
-    } si[] = {{'k', 1e3}, {'K', 1e3}, {'M', 1e6}, {'G', 1e9}, {'T', 1e12}};
-    size_t n = strlen(text);
-    double v, times = 1;
-    char last = n ? text[n - 1] : '\0';
-    bool percent = last == '%' && (text[0] == '+' || text[0] == '-');
+    double v;
+    bool percent;
     if (str_to_i64(text, 1, INT64_MAX, out))
         return true;
-    for (size_t i = 0; i < sizeof si / sizeof *si; i++)
-        if (last == si[i].suffix)
-            times = si[i].times;
-    char *number = x_strndup(text, n - (percent || times > 1));
-    bool good = n > 1 && str_to_double(number, &v);
-    free(number);
-    if (!good)
+    if (!str_to_limit(text, &v, &percent))
         return false;
-    v = percent ? (double)now * (1 + v / 100) : v * times;
+    if (percent)
+        v = (double)now * (1 + v / 100);
     if (!(v >= 1 && v < 9e18))
         return false;
     *out = (int64_t)v;

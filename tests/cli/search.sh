@@ -59,6 +59,7 @@ expect 0 search "$net" -o small $few --max-flops -4% --json
 for i in 0 1; do
 	awk "BEGIN { exit !($(json front/$i/flops) <= .96 * $most) }" || fail 'beyond the limit of FLOPs'
 done
+refuses 2 'is not like 4.2G' search "$net" -o none --max-flops 4x
 refuses 1 'limits' search "$net" -o none --evaluations 16 --population 16 --max-flops 1
 
 # ---- what cannot be

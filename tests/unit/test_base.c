@@ -57,6 +57,16 @@ static void test_str(void **state)
     double d;
     assert_true(str_to_double("1.5e3", &d) && d == 1500);
     assert_false(str_to_double("inf", &d));
+    bool percent;
+    assert_true(str_to_limit("4.2G", &d, &percent) && d == 4.2e9 && !percent);
+    assert_true(str_to_limit("250", &d, &percent) && d == 250 && !percent);
+    assert_true(str_to_limit("-20%", &d, &percent) && d == -20 && percent);
+    assert_false(str_to_limit("20%", &d, &percent)); /* of what? */
+    assert_false(str_to_limit("4x", &d, &percent));
+    assert_false(str_to_limit("G", &d, &percent));
+    assert_false(str_to_limit("", &d, &percent));
+    assert_true(str_si_times('k') == 1e3 && str_si_times('K') == 1e3 && str_si_times('T') == 1e12);
+    assert_true(str_si_times('\0') == 0 && str_si_times('%') == 0);
     char buf[32];
     assert_string_equal(str_si(25557032, buf, sizeof buf), "25.6 M");
     assert_string_equal(str_si(8264526800.0, buf, sizeof buf), "8.26 G");
