@@ -190,14 +190,33 @@ struct work {
     int n_box, n_edge, n_rank;
     int *edge; /* box numbers, 2 * n_edge */
     double *width;
+    double *reply;
     const double *node, *spline; /* inside the reply */
+    const int *rank;             /* given, of every slot; NULL: Graphviz's */
     double *level;
     int *box_rank, *col; /* of every box: rank, column of its centre */
-    int *row;            /* of every rank */
+    int *row, *gap;      /* of every rank; rows down to the next one */
     struct route *route;
     struct jog **jog; /* of every gap */
     int *n_jog;
 };
+
+/* Heights of ranks that were given: those without a node lie between their neighbours. */
+static void level_ranks(struct work *w)
+{
+    int last = -1;
+    for (int r = 0; r < w->n_rank; r++)
+        w->level[r] = NAN;
+    for (int i = 0; i < w->n_box; i++)
+        w->level[w->box_rank[i]] = w->node[2 * i + 1];
+    for (int r = 0; r < w->n_rank; r++) {
+        if (isnan(w->level[r]))
+            continue;
+        for (int k = last + 1; last >= 0 && k < r; k++)
+            w->level[k] = w->level[last] + (w->level[r] - w->level[last]) * (k - last) / (r - last);
+        last = r;
+    }
+}
 
 /* ---- straightening ---- */
 
@@ -320,10 +339,21 @@ static void route_gaps(struct work *w)
                                                             .head = k + 2 == t->n ? t->to : -1};
         }
     }
-    int row = 0;
-    for (int r = 0; r < w->n_rank; r++) {
-        w->row[r] = row;
-        row += 1 + assign_tracks(w->jog[r], w->n_jog[r]);
+    for (int r = 0; r < w->n_rank; r++)
+        w->gap[r] = 1 + assign_tracks(w->jog[r], w->n_jog[r]);
+}
+
+/* The same for all of them. */
+static void set_rows(struct work *w, int n)
+{
+    int row = 0, gap;
+    for (int r = 0; r < w[0].n_rank; r++) {
+        gap = 0;
+        for (int i = 0; i < n; i++) {
+            w[i].row[r] = row;
+            gap = w[i].gap[r] > gap ? w[i].gap[r] : gap;
+        }
+        row += gap;
     }
 }
 
@@ -460,24 +490,36 @@ static bool parse_reply(struct work *w, const double *v, size_t n)
     return at == n;
 }
 
+/* Everything but the rows. */
 static void build(struct work *w, struct dot_layout *l)
 {
     size_t n_box = (size_t)w->n_box + 1;
-    w->level = x_calloc(n_box, sizeof *w->level);
     w->box_rank = x_calloc(n_box, sizeof *w->box_rank);
     w->col = x_calloc(n_box, sizeof *w->col);
-    w->n_rank = find_ranks(w->node, w->n_box, w->level);
+    w->level = x_calloc(n_box + (size_t)w->n_rank, sizeof *w->level);
+    if (!w->rank)
+        w->n_rank = find_ranks(w->node, w->n_box, w->level);
     for (int i = 0; i < w->n_box; i++)
-        w->box_rank[i] = rank_of(w->level, w->n_rank, w->node[2 * i + 1]);
-    w->row = x_calloc((size_t)w->n_rank + 1, sizeof *w->row);
+        w->box_rank[i] =
+            w->rank ? w->rank[l->box[i].id] : rank_of(w->level, w->n_rank, w->node[2 * i + 1]);
+    if (w->rank)
+        level_ranks(w);
+    size_t n_rank = (size_t)w->n_rank + 1;
+    w->row = x_calloc(n_rank, sizeof *w->row);
+    w->gap = x_calloc(n_rank, sizeof *w->gap);
     w->route = x_calloc((size_t)w->n_edge + 1, sizeof *w->route);
-    w->jog = x_calloc((size_t)w->n_rank + 1, sizeof *w->jog);
-    w->n_jog = x_calloc((size_t)w->n_rank + 1, sizeof *w->n_jog);
+    w->jog = x_calloc(n_rank, sizeof *w->jog);
+    w->n_jog = x_calloc(n_rank, sizeof *w->n_jog);
     for (int i = 0; i < w->n_box; i++)
         w->col[i] = cell_of(w->node[2 * i]);
     route_edges(w);
     straighten(w, l->box);
     route_gaps(w);
+}
+
+/* Once rows are set. */
+static void place(struct work *w, struct dot_layout *l)
+{
     for (int i = 0; i < w->n_box; i++) {
         l->box[i].x = w->col[i] - l->box[i].w / 2;
         l->box[i].y = w->row[w->box_rank[i]];
@@ -500,9 +542,57 @@ static void work_done(struct work *w)
     free(w->level);
     free(w->box_rank);
     free(w->row);
+    free(w->gap);
     free(w->col);
     free(w->edge);
     free(w->width);
+    free(w->reply);
+}
+
+/* Asks Graphviz. */
+static enum status lay_out(struct work *w, struct dot_layout *l, const struct graph *g,
+                           const bool *keep, double limit_s, const int *cancel, struct err *err)
+{
+    struct str reply = {0};
+    gather(w, l, g, keep);
+    int *rank = x_calloc((size_t)w->n_box + 1, sizeof *rank);
+    for (int i = 0; w->rank && i < w->n_box; i++)
+        rank[i] = w->rank[l->box[i].id];
+    struct dot_gv_layout job = {
+        w->n_box, w->n_edge, w->width, w->edge, ROW, GAP_CELLS * CELL, w->rank ? rank : NULL};
+    enum status st = ST_OK;
+    if (w->n_box > 0)
+        st = dot_child(dot_gv_layout, &job, -1, limit_s > 0 ? limit_s : LIMIT_S, cancel, &reply,
+                       err);
+    if (st == ST_OK && w->n_box > 0) {
+        size_t n = (reply.n - 1) / sizeof *w->reply;
+        w->reply = x_malloc(n * sizeof *w->reply + 1);
+        memcpy(w->reply, reply.s + 1, n * sizeof *w->reply);
+        if (!parse_reply(w, w->reply, n))
+            st = err_set(err, ST_UNSUPPORTED, "Graphviz gave a broken layout");
+    }
+    if (st == ST_OK)
+        build(w, l);
+    free(rank);
+    str_done(&reply);
+    return st;
+}
+
+static enum status finish(struct work *w, struct dot_layout *made, int n, enum status st,
+                          struct dot_layout *l)
+{
+    if (st == ST_OK)
+        set_rows(w, n);
+    for (int i = 0; i < n; i++) {
+        if (st == ST_OK)
+            place(&w[i], &made[i]);
+        else
+            dot_layout_done(&made[i]);
+        work_done(&w[i]);
+        if (st == ST_OK)
+            l[i] = made[i];
+    }
+    return st;
 }
 
 enum status dot_layout_init(struct dot_layout *l, const struct graph *g, const bool *keep,
@@ -510,31 +600,28 @@ enum status dot_layout_init(struct dot_layout *l, const struct graph *g, const b
 {
     struct dot_layout made = {0};
     struct work w = {0};
-    struct str reply = {0};
+    enum status st = lay_out(&w, &made, g, keep, limit_s, cancel, err);
+    return finish(&w, &made, 1, st, l);
+}
+
+enum status dot_layout_pair_init(struct dot_layout l[2], const struct graph *const g[2],
+                                 const int32_t *to_b, bool *const keep[2], double limit_s,
+                                 const int *cancel, struct err *err)
+{
+    struct dot_layout made[2] = {0};
+    struct work w[2] = {0};
+    int *rank[2], n = dot_pair_ranks(g, to_b, keep, rank);
     enum status st = ST_OK;
-    double *v = NULL;
-    gather(&w, &made, g, keep);
-    if (made.n_box > 0) {
-        struct dot_gv_layout job = {w.n_box, w.n_edge, w.width, w.edge, ROW, GAP_CELLS * CELL};
-        st = dot_child(dot_gv_layout, &job, -1, limit_s > 0 ? limit_s : LIMIT_S, cancel, &reply,
-                       err);
-        if (st == ST_OK) {
-            size_t n = (reply.n - 1) / sizeof *v;
-            v = x_malloc(n * sizeof *v + 1);
-            memcpy(v, reply.s + 1, n * sizeof *v);
-            if (parse_reply(&w, v, n))
-                build(&w, &made);
-            else
-                st = err_set(err, ST_UNSUPPORTED, "Graphviz gave a broken layout");
-        }
+    for (int i = 0; i < 2 && st == ST_OK; i++) {
+        w[i].rank = rank[i];
+        w[i].n_rank = n;
+        st = lay_out(&w[i], &made[i], g[i], keep[i], limit_s, cancel, err);
     }
-    free(v);
-    str_done(&reply);
-    work_done(&w);
+    st = finish(w, made, 2, st, l);
+    for (int i = 0; i < 2; i++)
+        free(rank[i]);
     if (st == ST_OK)
-        *l = made;
-    else
-        dot_layout_done(&made);
+        l[0].height = l[1].height = l[0].height > l[1].height ? l[0].height : l[1].height;
     return st;
 }
 

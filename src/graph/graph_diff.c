@@ -157,8 +157,7 @@ void graph_diff_init(struct graph_diff *d, const struct graph *a, const struct g
         if (m.from_b[topo[i]] < 0)
             vec_push(&added, topo[i]);
     *d = (struct graph_diff){(int)added.n, (int)removed.n, (int)ca.n, added.at,
-                             removed.at,   ca.at,          cb.at};
-    free(m.to_b);
+                             removed.at,   ca.at,          cb.at,      m.to_b};
     free(m.from_b);
 }
 
@@ -168,5 +167,6 @@ void graph_diff_done(struct graph_diff *d)
     free(d->removed);
     free(d->changed_a);
     free(d->changed_b);
+    free(d->to_b);
     memset(d, 0, sizeof *d);
 }

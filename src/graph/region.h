@@ -36,11 +36,22 @@ struct graph_diff {
     int32_t *added;                 /* ids in b */
     int32_t *removed;               /* ids in a */
     int32_t *changed_a, *changed_b; /* the same node with other attributes, inputs or shapes */
+    int32_t *to_b;                  /* per slot of a: the node that it is in b, -1: none */
 };
 /* Nodes whose only difference is the type of their output count as changed ("resized"). Edges to
  * a replaced producer of the same name do not make their consumer changed. O((V+E) log V). */
 void graph_diff_init(struct graph_diff *d, const struct graph *a, const struct graph *b,
                      bool same_ids);
 void graph_diff_done(struct graph_diff *d);
+
+/* A node of two versions, or of one of them: then the other is -1. */
+struct graph_pair {
+    int32_t a, b;
+};
+/* The nodes of both in one order, in which producers come before consumers in either. Matched nodes
+ * (`to_b`, a diff's) are one pair where they come in the same order in both, else two. Caller frees.
+ * O(V log V). */
+struct graph_pair *graph_merge(const struct graph *a, const struct graph *b, const int32_t *to_b,
+                               int *n);
 
 #endif
