@@ -29,8 +29,10 @@ bool region_is_connected(const struct graph *g, const struct region *r);
 enum status region_extract(const struct graph *g, const struct region *r, struct graph **out,
                            struct err *err);
 
-/* What became of a graph. Nodes are matched by id where both versions come from the same file
- * (same_ids), else by name and then by surroundings (graph_node_hashes). */
+/* What became of a graph. Nodes below `n_same` are matched by id: GRAPH_SAME_IDS when one version
+ * came of the other, the slots of the last version in common when both came of it, 0 for two files.
+ * The others are matched by name and then by surroundings (graph_node_hashes). */
+#define GRAPH_SAME_IDS INT32_MAX
 struct graph_diff {
     int n_added, n_removed, n_changed;
     int32_t *added;                 /* ids in b */
@@ -41,7 +43,7 @@ struct graph_diff {
 /* Nodes whose only difference is the type of their output count as changed ("resized"). Edges to
  * a replaced producer of the same name do not make their consumer changed. O((V+E) log V). */
 void graph_diff_init(struct graph_diff *d, const struct graph *a, const struct graph *b,
-                     bool same_ids);
+                     int32_t n_same);
 void graph_diff_done(struct graph_diff *d);
 
 /* A node of two versions, or of one of them: then the other is -1. */
@@ -49,8 +51,8 @@ struct graph_pair {
     int32_t a, b;
 };
 /* The nodes of both in one order, in which producers come before consumers in either. Matched nodes
- * (`to_b`, a diff's) are one pair where they come in the same order in both, else two. Caller frees.
- * O(V log V). */
+ * (`to_b`, a diff's) are one pair where they come in the same order in both, else two. Caller
+ * frees. O(V log V). */
 struct graph_pair *graph_merge(const struct graph *a, const struct graph *b, const int32_t *to_b,
                                int *n);
 

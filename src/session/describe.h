@@ -25,8 +25,8 @@ void describe_reasons(const struct session *s, struct str *out);
 /* Why a candidate was refused, with the nodes of the conflict. */
 void describe_refusal(const struct session_candidate *c, struct str *out);
 void describe_history(struct session *s, struct str *out);
-void describe_diff(const struct graph *a, const struct graph *b, const struct graph_diff *d,
-                   struct str *out);
+/* A line for each node that differs, in the order of both, and what that does to the costs. */
+void describe_comparison(const struct comparison *c, struct str *out);
 /* The settings of training, both networks' epochs and the change (fitting.h). */
 void describe_fit(const struct session *s, struct str *out);
 /* The settings of a search, how it stands, and its front (searching.h). */
@@ -39,7 +39,5 @@ void describe_ops(char *out, size_t size, const char *ops);
 const char *describe_gain_interval(const struct pred_delta *e, char *buf, size_t size);
 /* "+1.2 M", "-30 k", "0". */
 const char *describe_delta(int64_t v, char *buf, size_t size);
-/* The diff's changed nodes that got another size (type of an output or shape of a weight). */
-bool describe_resized(const struct graph *a, int32_t ia, const struct graph *b, int32_t ib);
 
 #endif

@@ -145,6 +145,8 @@ static enum status replay_one(struct session *s, const struct journal_record *r,
         candidate_set_hidden(s, word[1]);
     else if ((strcmp(name, "tag") == 0 || strcmp(name, "untag") == 0) && n == 3)
         tags_put(s, word[2], word[1], name[0] == 't');
+    else if (strcmp(name, "name") == 0 || strcmp(name, "note") == 0)
+        st = naming_replay(s, r->command, err);
     else if (strcmp(name, "quit") != 0)
         st = err_set(err, ST_MODEL, "unknown command");
     if (st == ST_OK && to >= 0)
@@ -212,6 +214,7 @@ static void back_to_start(struct session *s)
     candidates_drop(s);
     version_move(s, 0, NULL);
     drop_versions(s, 1);
+    naming_drop(s);
     strmap_done(&s->hidden);
     s->hidden = (struct strmap){0};
     tags_drop(s);

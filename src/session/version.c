@@ -17,6 +17,8 @@ void version_free(struct version *v)
     free(v->segment_of);
     graph_unref(v->graph);
     free(v->command);
+    free(v->name);
+    free(v->note);
     free(v);
 }
 
@@ -26,6 +28,7 @@ void versions_done(struct session *s)
         version_free(s->version.at[i]);
     vec_done(&s->version);
     s->cursor = 0;
+    s->marked = s->diffed[0] = s->diffed[1] = -1;
 }
 
 static struct version *current(const struct session *s)
@@ -59,6 +62,8 @@ enum status version_new(struct session *s, const struct graph *g, const char *co
     struct version *v = x_calloc(1, sizeof *v);
     v->graph = graph_ref(g);
     v->command = x_strdup(command);
+    v->name = x_strdup("");
+    v->note = x_strdup("");
     enum status st = segment(s, v, err);
     if (st != ST_OK) {
         version_free(v);
@@ -67,6 +72,8 @@ enum status version_new(struct session *s, const struct graph *g, const char *co
     v->pub = (struct session_version){.parent = -1,
                                       .redo = -1,
                                       .command = v->command,
+                                      .name = v->name,
+                                      .note = v->note,
                                       .graph = v->graph,
                                       .hash = graph_hash(g),
                                       .time = time(NULL)};
@@ -171,14 +178,22 @@ const struct session_version *session_version(const struct session *s, int id)
     return id >= 0 && (size_t)id < s->version.n ? &s->version.at[id]->pub : NULL;
 }
 
-enum status session_diff(const struct session *s, int a, int b, struct graph_diff *d,
-                         struct err *err)
+int32_t session_same_ids(const struct session *s, int a, int b)
 {
-    const struct session_version *va = session_version(s, a), *vb = session_version(s, b);
-    if (!va || !vb)
-        return err_set(err, ST_USAGE, "there is no version %d", va ? b : a);
-    graph_diff_init(d, va->graph, vb->graph, true);
-    return ST_OK;
+    int x = a, y = b; /* parents have smaller numbers */
+    while (x != y)
+        if (x > y)
+            x = session_version(s, x)->parent;
+        else
+            y = session_version(s, y)->parent;
+    return x == a || x == b ? GRAPH_SAME_IDS : graph_n_slots(session_version(s, x)->graph);
+}
+
+bool session_diffed(const struct session *s, int *a, int *b)
+{
+    *a = s->diffed[0];
+    *b = s->diffed[1];
+    return *a >= 0;
 }
 
 /* ---- segments ---- */

@@ -159,7 +159,7 @@ static void diff_marks_each_kind(void **state)
     if (graph_edit_freeze(e, &b, &err) != ST_OK)
         fail_msg("%s", err.msg);
     struct graph_diff d;
-    graph_diff_init(&d, a, b, true);
+    graph_diff_init(&d, a, b, GRAPH_SAME_IDS);
     assert_int_equal(d.n_added, 1);
     assert_int_equal(d.n_removed, 1);
     struct str out = {0};
@@ -453,7 +453,7 @@ static void pair_is_aligned(void **state)
     struct dot_layout l[2] = {0};
     struct err err = {0};
     bool *keep[2] = {NULL, NULL}, part[2][64] = {{false}};
-    graph_diff_init(&d, a, b, true);
+    graph_diff_init(&d, a, b, GRAPH_SAME_IDS);
     if (dot_layout_pair_init(l, g, d.to_b, keep, 0, NULL, &err) != ST_OK)
         fail_msg("%s", err.msg);
     for (int k = 0; k < 2; k++) {
@@ -530,7 +530,7 @@ static void pair_out_of_order(void **state)
     struct dot_layout l[2] = {0};
     bool *keep[2] = {NULL, NULL};
     int n;
-    graph_diff_init(&d, g[0], g[1], false);
+    graph_diff_init(&d, g[0], g[1], 0);
     struct graph_pair *pair = graph_merge(g[0], g[1], d.to_b, &n);
     assert_int_equal(n, 8); /* x and one of the four together */
     free(pair);

@@ -106,7 +106,7 @@ static void test_versions(void **state)
     assert_ptr_equal(graph_node(g, 3), graph_node(h, 3));
     assert_int_not_equal(graph_hash(g), graph_hash(h));
     struct graph_diff d;
-    graph_diff_init(&d, g, h, true);
+    graph_diff_init(&d, g, h, GRAPH_SAME_IDS);
     assert_int_equal(d.n_removed, 1);
     assert_int_equal(d.removed[0], 4);
     assert_int_equal(d.n_added, 0);
@@ -148,7 +148,7 @@ static void test_hash(void **state)
     struct graph *g = diamond(), *r = diamond_reversed();
     assert_int_equal(graph_hash(g), graph_hash(r));
     struct graph_diff d;
-    graph_diff_init(&d, g, r, false);
+    graph_diff_init(&d, g, r, 0);
     assert_int_equal(d.n_added + d.n_removed + d.n_changed, 0);
     graph_diff_done(&d);
     struct graph_edit *e = graph_edit_new(r);
