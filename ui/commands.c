@@ -574,11 +574,12 @@ static void offer_nodes(struct ui *ui, struct prompt_words *out, const char *hea
 static void offer_versions(struct ui *ui, struct prompt_words *out, const char *text)
 {
     const char *part = strrchr(text, ' ') + 1;
-    part += *part == '@';
+    bool bare = *part == '@'; /* a name with blanks cannot be said there */
+    part += bare;
     char *head = x_strndup(text, (size_t)(part - text)), word[SESSION_NAME + 3];
     for (int i = 0; i < session_n_versions(ui->session); i++) {
         const char *name = session_version(ui->session, i)->name;
-        if (*name && str_starts(name, part))
+        if (*name && str_starts(name, part) && !(bare && strchr(name, ' ')))
             offer(out, head, ui_quoted(name, word, sizeof word), "");
     }
     free(head);

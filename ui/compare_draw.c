@@ -177,16 +177,16 @@ static void aim(struct compare *v, const struct dot_layout *l, const struct rect
 static void follow(struct compare *v, const struct dot_layout *l)
 {
     const struct canvas *c = &v->side[v->show == COMPARE_AFTER].canvas;
-    int middle = c->y + c->h / 2, best = -1, least = 0;
-    for (int i = 0; i < v->c.n_row; i++)
-        for (int k = 0; k < 2; k++)
-            for (int b = 0; b < l[k].n_box; b++) {
-                int off = abs(l[k].box[b].y - middle);
-                if (l[k].box[b].id == v->c.row[i].id[k] && (best < 0 || off < least)) {
-                    best = i;
-                    least = off;
-                }
+    int best = -1, least = 0;
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < l[k].n_box; i++) {
+            int row = v->row_of[k][l[k].box[i].id];
+            int off = abs(l[k].box[i].y - c->y - c->h / 2);
+            if (row >= 0 && (best < 0 || off < least)) {
+                best = row;
+                least = off;
             }
+        }
     if (best >= 0)
         list_go(&v->list, best);
 }

@@ -18,6 +18,7 @@ struct compare {
     struct comparison c;
     struct compare_side side[2];
     struct list list; /* of the rows of c */
+    int *row_of[2];   /* per slot; -1: none */
     enum compare_show show;
     uint64_t key; /* of the layouts that are wanted */
     bool whole, why;

@@ -97,7 +97,8 @@ const char *ui_text(const struct ui *ui);
 void ui_compare(struct ui *ui, const struct graph *a, const char *a_title, const struct graph *b,
                 const char *b_title, const int *version);
 void ui_compare_versions(struct ui *ui, int a, int b);
-/* Writes what the compare view shows (session_compare_later), after a question when the file exists.
+/* Writes what the compare view shows (session_compare_later), after a question when the file
+ * exists.
  */
 void ui_save_comparison(struct ui *ui, const char *path);
 /* Compares the current version with the preview. */

@@ -40,6 +40,19 @@ static void request(struct compare *v)
     free(keep[1]);
 }
 
+static void number_rows(struct compare *v)
+{
+    for (int k = 0; k < 2; k++) {
+        int n = graph_n_slots(v->c.g[k]);
+        v->row_of[k] = x_malloc(((size_t)n + 1) * sizeof *v->row_of[k]);
+        for (int i = 0; i < n; i++)
+            v->row_of[k][i] = -1;
+        for (int i = 0; i < v->c.n_row; i++)
+            if (v->c.row[i].id[k] >= 0)
+                v->row_of[k][v->c.row[i].id[k]] = i;
+    }
+}
+
 static enum status compare_open(struct ui *ui, void *self, struct err *err)
 {
     struct compare *v = self;
@@ -50,6 +63,7 @@ static enum status compare_open(struct ui *ui, void *self, struct err *err)
     comparison_init(&v->c, p->a, p->b, p->n_same);
     for (int k = 0; k < 2; k++)
         v->side[k] = (struct compare_side){v, k, k ? p->b_title : p->a_title, .found = -1};
+    number_rows(v);
     compare_list_init(v);
     v->whole = v->c.n_row == 0 || (graph_n_nodes(p->a) <= SMALL && graph_n_nodes(p->b) <= SMALL);
     request(v);
@@ -81,12 +95,11 @@ static void stand_on(struct compare *v, int32_t a, int32_t b)
     v->side[0].found = a;
     v->side[1].found = b;
     v->aim = true;
-    for (int i = 0; i < v->c.n_row; i++)
-        if ((a >= 0 && v->c.row[i].id[0] == a) || (b >= 0 && v->c.row[i].id[1] == b))
-            list_go(&v->list, i);
-    int k = b >= 0;
     if (a < 0 && b < 0)
         return;
+    int k = b >= 0, row = v->row_of[k][k ? b : a];
+    if (row >= 0)
+        list_go(&v->list, row);
     const struct node *n = graph_node(v->c.g[k], k ? b : a);
     ui_say(v->ui, "%s (%s)", node_label(n), node_op_type(n));
 }
@@ -238,6 +251,8 @@ static void compare_close(struct ui *ui, void *self)
     struct compare *v = self;
     (void)ui;
     list_done(&v->list);
+    free(v->row_of[0]);
+    free(v->row_of[1]);
     comparison_done(&v->c);
 }
 

@@ -117,9 +117,24 @@ static enum status compare(struct cli *c, const struct graph *a, const struct gr
     return st;
 }
 
+/* A session does without; who names a file wants that one. */
+static enum status check_tools(const struct cli *c, struct err *err)
+{
+    const char *preset = cli_get(c, "--preset"), *predictor = cli_get(c, "--predictor");
+    struct npu_preset npu;
+    struct pred_model *model = NULL;
+    if (preset)
+        TRY(npu_preset_load(&npu, preset, err));
+    if (predictor)
+        TRY(cli_predictor(predictor, &model, err));
+    pred_model_free(model);
+    return ST_OK;
+}
+
 static enum status run(struct cli *c, struct err *err)
 {
     struct graph *a = NULL, *b = NULL;
+    TRY(check_tools(c, err));
     enum status st = cli_model(c, c->arg[0], &a, err);
     if (st == ST_OK)
         st = cli_model(c, c->arg[1], &b, err);

@@ -534,10 +534,12 @@ static struct comparison_said said_of(const struct session_version *v, char titl
 static enum status cmd_DIFF(const struct call *c, struct err *err)
 {
     struct session *s = c->s;
-    int a = session_marked(s) < 0 ? 0 : session_marked(s), b = session_cursor(s);
+    int a = session_marked(s), b = session_cursor(s);
     char title[2][32];
     struct comparison k;
     TRY(session_need_model(s, err));
+    if (a < 0 || a == b)
+        a = 0;
     if (c->n > 0)
         TRY(session_find_version(s, c->word[0], &a, err));
     if (c->n > 1)
