@@ -129,11 +129,20 @@ struct session_segment {
     char why[256]; /* why not */
     char *ops;     /* "Conv3x3 BatchNormalization Relu" in topological order */
 };
-/* Segments are numbered 0.. in the order of the segmentation. */
+/* Segments are numbered 0.. in the order of the segmentation; behind them come those of the user's
+ * choice, in the order in which they were made. */
 int session_n_segments(const struct session *s);
+/* These nodes, and those on paths between them, as a segment: the one that they are already, or one
+ * more. It belongs to the version. ST_USAGE: a hole among the ids. */
+enum status session_own_segment(struct session *s, const int32_t *ids, int n, int *k,
+                                struct err *err);
 /* Worked out when first asked for. NULL when out of range. Until the next edit. */
 const struct session_segment *session_segment(struct session *s, int k);
-/* Segment index per node slot (-1: none), for dot_opts.segment. Until the next edit. */
+/* The segment that a word names: "5", or "nodes:conv1,#17", which is session_own_segment of nodes
+ * said by name or by number. ST_USAGE: there is no such segment or node. */
+enum status session_find_segment(struct session *s, const char *word, int *k, struct err *err);
+/* Index of the segment that the vocabulary puts the node in, per slot (-1: none), for
+ * dot_opts.segment. Until the next edit. */
 const int *session_segment_of(const struct session *s);
 const struct bpe_segmentation *session_segmentation(const struct session *s);
 /* The selected segment, -1 when none. */
