@@ -725,6 +725,48 @@ static void recovers_changes_by_hand(void **state)
     empty_dir("journal");
 }
 
+/* Nodes of the user's choice are a segment like any other, in whatever order they were asked for.
+ */
+static void recovers_segments_of_ones_own(void **state)
+{
+    (void)state;
+    need_edit();
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    struct err err = {0};
+    const struct region *r = &session_segment(s, edit_k)->region;
+    int n = session_n_segments(s), k, again;
+    assert_int_equal(session_own_segment(s, r->ids, r->n, &k, &err), ST_OK);
+    assert_int_equal(k, edit_k); /* it is one already */
+    int32_t two[2] = {r->ids[0], r->ids[1]};
+    assert_int_equal(session_own_segment(s, two, 1, &k, &err), ST_OK);
+    assert_int_equal(k, n);
+    assert_int_equal(session_segment(s, k)->region.n, 1);
+    assert_int_equal(session_own_segment(s, two + 1, 1, &k, &err), ST_OK);
+    assert_int_equal(k, n + 1);
+    assert_int_equal(session_own_segment(s, two, 1, &again, &err), ST_OK);
+    assert_int_equal(again, n);
+    assert_int_equal(session_n_segments(s), n + 2);
+    char first[64], second[64];
+    snprintf(first, sizeof first, "segment nodes:#%d", (int)two[0]);
+    snprintf(second, sizeof second, "replace nodes:#%d self", (int)two[1]);
+    say(s, second);
+    uint64_t hash = here(s);
+    assert_string_equal(session_version(s, 1)->command, second);
+    assert_int_equal(refuse(s, "segment nodes:no_such_node", &err), ST_USAGE);
+    assert_int_equal(refuse(s, "segment nodes:", &err), ST_USAGE);
+    assert_int_equal(refuse(s, "segment nodes:#999999", &err), ST_USAGE);
+    session_free(s);
+    const char *lines[] = {first, second, "undo", "redo"};
+    empty_dir("journal");
+    crash_after(lines, 4);
+    s = opened(SESSION_JOURNAL_FILE, SESSION_RECOVER);
+    assert_int_equal(session_n_versions(s), 2);
+    assert_true(here(s) == hash);
+    assert_string_equal(session_version(s, 1)->command, second);
+    session_free(s);
+    empty_dir("journal");
+}
+
 static void replay_stops_where_hashes_differ(void **state)
 {
     (void)state;
@@ -1595,6 +1637,7 @@ int main(void)
         cmocka_unit_test(outside_of_the_segment_nothing_moves),
         cmocka_unit_test(recovers_the_whole_tree),
         cmocka_unit_test(recovers_changes_by_hand),
+        cmocka_unit_test(recovers_segments_of_ones_own),
         cmocka_unit_test(replay_stops_where_hashes_differ),
         cmocka_unit_test(another_model_is_not_replayed),
         cmocka_unit_test(a_second_process_has_its_own_journal),
