@@ -144,6 +144,11 @@ bool ui_has_view(const struct ui *ui, enum view_id v)
     return false;
 }
 
+struct ui_place *ui_place(struct ui *ui)
+{
+    return &ui->place;
+}
+
 enum view_id ui_top(const struct ui *ui)
 {
     return ui->stack[ui->depth - 1].id;

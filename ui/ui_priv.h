@@ -26,6 +26,7 @@ struct ui {
     struct recording *recording; /* record.c, or NULL */
     struct play *play;           /* play.c, or NULL */
     struct ui_pair pair;
+    struct ui_place place;
     char *text;
     char *path; /* to be written */
     VEC(char *) recent;

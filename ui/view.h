@@ -46,6 +46,13 @@ struct ui_pair {
     bool candidate; /* b is the preview: it can be applied */
 };
 
+/* What was in hand last, for the view that is opened next to begin with. */
+struct ui_place {
+    int segment;  /* -1: none */
+    int32_t node; /* -1: none */
+};
+struct ui_place *ui_place(struct ui *ui);
+
 struct session *ui_session(struct ui *ui);
 void ui_push(struct ui *ui, enum view_id v);
 /* Back by one view; at the first one, leaves (after a question when edits were made). */

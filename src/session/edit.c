@@ -91,7 +91,7 @@ enum status edit_version(struct session *s, int k, const struct job *j, struct v
     if (!j->cand.graph)
         return err_set(err, ST_NO, "%s", job_reason(j));
     str_add(&command, "replace ");
-    segment_word(s, k, &command);
+    session_segment_word(s, k, &command);
     str_add_char(&command, ' ');
     if (j->record)
         segdb_name(j->record, name);

@@ -211,7 +211,7 @@ enum status session_find_segment(struct session *s, const char *word, int *k, st
     return st;
 }
 
-void segment_word(const struct session *s, int k, struct str *out)
+void session_segment_word(const struct session *s, int k, struct str *out)
 {
     const struct version *v = current(s);
     if (k < v->seg.n_segments) {

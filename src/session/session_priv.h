@@ -221,10 +221,7 @@ enum status segments_cut(struct session *s, struct version *v, struct err *err);
 void segments_done(struct version *v);
 /* "Conv3x3 BatchNormalization Relu" of these nodes in topological order; caller frees. */
 char *version_ops(const struct graph *g, const int32_t *ids, int n);
-/* The word for a segment of the current version that means the same whatever was asked for before.
- */
-void segment_word(const struct session *s, int k, struct str *out);
-/* Of that word: part of the seed of a replacement. */
+/* Of its session_segment_word: part of the seed of a replacement. */
 uint64_t segment_key(const struct session *s, int k);
 
 /* hunt.c */

@@ -6,6 +6,7 @@
 #include "segdb/segdb.h"
 #include "session/journal.h"
 #include "session/model.h"
+#include "session/overview.h"
 #include "session/session.h"
 
 #include <dirent.h>
@@ -1595,6 +1596,45 @@ static void a_script_goes_the_whole_way(void **state)
     session_free(s);
 }
 
+/* Without folding each segment is a box; folded, a box holds what its turns hold, each like the
+ * first. */
+static void an_overview_folds_what_repeats(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct session *s = new_session(SESSION_JOURNAL_OFF, 1);
+    ok(session_open(s, "zoo:resnet50", SESSION_ASK, &err), &err);
+    const int *of = session_segment_of(s);
+    const struct graph *g = session_graph(s);
+    struct overview flat, folded;
+    overview_init(&flat, s, false);
+    overview_init(&folded, s, true);
+    assert_int_equal(flat.n, session_n_segments(s));
+    assert_true(folded.n < flat.n);
+    int segments = 0;
+    for (int i = 0; i < folded.n; i++) {
+        const struct overview_box *b = &folded.box[i];
+        segments += b->length * b->times;
+        assert_int_equal(b->segment, of[b->node]);
+        assert_int_equal(strncmp(folded.label[i], b->times > 1 ? " x" : " ", 2 - (b->times == 1)),
+                         0);
+    }
+    assert_int_equal(segments, flat.n);
+    for (int i = 0; i < graph_n_nodes(g); i++) {
+        int32_t id = graph_topo(g)[i];
+        const struct overview_box *one = &flat.box[flat.of[id]], *all = &folded.box[folded.of[id]];
+        assert_int_equal(one->segment, of[id]);
+        assert_int_equal(one->times, 1);
+        /* of a row of one segment all are like the first */
+        if (all->times > 1 && all->length == 1)
+            assert_string_equal(session_segment(s, one->segment)->ops,
+                                session_segment(s, all->segment)->ops);
+    }
+    overview_done(&flat);
+    overview_done(&folded);
+    session_free(s);
+}
+
 static void layouts_come_back(void **state)
 {
     (void)state;
@@ -1659,6 +1699,7 @@ int main(void)
         cmocka_unit_test(a_batch_stops),
         cmocka_unit_test(a_failing_open_keeps_the_model),
         cmocka_unit_test(a_script_goes_the_whole_way),
+        cmocka_unit_test(an_overview_folds_what_repeats),
         cmocka_unit_test(layouts_come_back),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
