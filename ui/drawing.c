@@ -24,27 +24,11 @@ static bool fits(const struct drawing *d)
 
 /* ---- heat ---- */
 
-const double *drawing_costs(struct drawing *d, enum heat h)
-{
-    if (!d->cost[h] && session_is_open(session(d)))
-        d->cost[h] = heat_costs(session(d), h);
-    return d->cost[h];
-}
-
-static void drop_costs(struct drawing *d)
-{
-    for (int h = 0; h < HEATS; h++) {
-        free(d->cost[h]);
-        d->cost[h] = NULL;
-    }
-    d->warmth = NULL;
-}
-
 /* The costs that colour, and the most of them. */
 static void warm(struct drawing *d)
 {
     struct session *s = session(d);
-    d->warmth = d->heat == HEAT_OFF ? NULL : drawing_costs(d, d->heat);
+    d->warmth = heat_costs(ui_costs(d->ui), s, d->heat);
     if (d->heat == HEAT_TIME && !d->warmth && session_is_open(s)) {
         struct err err = {0};
         if (session_time(s, &err) != ST_OK)
@@ -109,9 +93,8 @@ static int digit_of(const struct drawing *d, int32_t id)
 /* What the layout's ids are of, and which layout it is. */
 static void keys(const struct drawing *d, uint64_t *ids, uint64_t *key)
 {
-    const struct session_version *now = session_version(session(d), session_cursor(session(d)));
     bool boxes = d->zoom == ZOOM_SEGMENTS;
-    *ids = hash_pair(now->hash, boxes ? 1 + (uint64_t)d->unfolded : 0);
+    *ids = hash_pair(d->turn, boxes ? 1 + (uint64_t)d->unfolded : 0);
     uint64_t part = d->zoom == ZOOM_SEGMENT ? (uint64_t)(d->segment + 1)
                     : d->zoom == ZOOM_NODE  ? (uint64_t)(d->node + 1)
                                             : 0;
@@ -262,10 +245,13 @@ static void refresh(struct drawing *d)
 {
     struct session *s = session(d);
     overview_done(&d->overview);
-    drop_costs(d);
+    graph_unref(d->graph);
+    d->graph = NULL;
     d->slots = 0;
+    d->turn++;
     if (session_is_open(s)) {
-        d->slots = graph_n_slots(session_graph(s));
+        d->graph = graph_ref(session_graph(s));
+        d->slots = graph_n_slots(d->graph);
         overview_init(&d->overview, s, !d->unfolded);
         if (d->node >= d->slots || (d->node >= 0 && !graph_node(session_graph(s), d->node)))
             d->node = -1;
@@ -285,13 +271,13 @@ void drawing_init(struct drawing *d, struct ui *ui, enum session_layout_slot slo
 void drawing_done(struct drawing *d)
 {
     overview_done(&d->overview);
-    drop_costs(d);
+    graph_unref(d->graph);
     free(d->box_warmth);
 }
 
 void drawing_changed(struct drawing *d, unsigned what)
 {
-    if (what & UI_EDITED)
+    if (what & UI_EDITED && session_graph(session(d)) != d->graph)
         refresh(d);
     if (what & SESSION_CHANGED_TIMES && d->heat == HEAT_TIME && session_is_open(session(d))) {
         warm(d);

@@ -24,12 +24,13 @@ struct drawing {
     const bool *marked;
 
     enum heat heat;
-    double *cost[HEATS];  /* heat_costs of the current version, those asked for */
-    const double *warmth; /* the one that colours; NULL: none */
+    const double *warmth; /* the costs that colour, per slot; NULL: none */
     double *box_warmth;   /* of each box of the overview */
     double most;          /* of a node; of a box when those are drawn */
     int slots;            /* of the current version */
 
+    struct graph *graph;       /* of the version that what follows is of; a reference */
+    unsigned turn;             /* how many there were */
     struct overview overview;  /* for ZOOM_SEGMENTS */
     uint64_t asked, asked_for; /* key of the layout asked for; what its boxes' ids are of */
     uint64_t drawn, drawn_for; /* the same of the one drawn last */
@@ -55,7 +56,5 @@ int32_t drawing_node(const struct drawing *d, int32_t box);
 void drawing_draw_map(struct drawing *d, struct rect r);
 /* Zoom, heat, folding, moves of the window; true: `a` was one of them. */
 bool drawing_action(struct drawing *d, enum action a, const char *arg);
-/* Costs of nodes per slot of the current version; NULL: unknown. */
-const double *drawing_costs(struct drawing *d, enum heat h);
 
 #endif

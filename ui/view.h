@@ -13,6 +13,7 @@
 #include "ui/text.h"
 
 struct ui;
+struct heat_costs;
 
 /* Bits beside SESSION_CHANGED_...: the current version or the model is another one. */
 enum { UI_EDITED = 1 << 16 };
@@ -52,6 +53,8 @@ struct ui_place {
     int32_t node; /* -1: none */
 };
 struct ui_place *ui_place(struct ui *ui);
+/* What nodes of the current version cost (heat.h). */
+struct heat_costs *ui_costs(struct ui *ui);
 
 struct session *ui_session(struct ui *ui);
 void ui_push(struct ui *ui, enum view_id v);

@@ -17,8 +17,8 @@ enum { WIDE = 110, PANEL = 40, PANEL_ROWS = 5, NODE_ROWS = 11, MAP = 12, MAP_MIN
 struct graph_view {
     struct ui *ui;
     struct drawing d;
-    uint64_t version; /* hash of the one that the marks are of */
-    bool *marked;     /* per slot */
+    bool *marked;  /* per slot */
+    unsigned turn; /* of the drawing, that they are of */
     int n_marked;
     char find[128];
 };
@@ -28,18 +28,12 @@ static const struct graph *graph(const struct graph_view *v)
     return session_graph(ui_session(v->ui));
 }
 
-static uint64_t version_hash(const struct graph_view *v)
-{
-    struct session *s = ui_session(v->ui);
-    return session_version(s, session_cursor(s))->hash;
-}
-
 static void drop_marks(struct graph_view *v)
 {
     free(v->marked);
     v->marked = x_calloc((size_t)graph_n_slots(graph(v)) + 1, sizeof *v->marked);
     v->n_marked = 0;
-    v->version = version_hash(v);
+    v->turn = v->d.turn;
     v->d.marked = v->marked;
 }
 
@@ -72,30 +66,25 @@ static void line(struct lines *l, int style, const char *text)
         screen_put(l->r.y + l->at++, l->r.x, l->r.w, style, text);
 }
 
-static void add_cost(struct graph_view *v, struct str *out, enum heat h, const char *unit)
-{
-    char buf[32];
-    const double *cost = drawing_costs(&v->d, h);
-    if (cost)
-        str_addf(out, "%s%s %s", out->n ? ", " : "", str_si(cost[v->d.node], buf, sizeof buf),
-                 unit);
-}
-
 static void tell_costs(struct graph_view *v, struct lines *l)
 {
-    struct str s = {0};
-    const char *why;
-    const double *ms = session_times(ui_session(v->ui), &why);
-    add_cost(v, &s, HEAT_FLOPS, "FLOPs (paper)");
-    add_cost(v, &s, HEAT_PARAMS, "params");
-    line(l, STYLE_TEXT, str_text(&s));
-    str_done(&s);
-    add_cost(v, &s, HEAT_CYCLES, "cycles");
-    add_cost(v, &s, HEAT_MEMORY, "B out");
-    if (ms)
-        str_addf(&s, "%s%.3f ms measured", s.n ? ", " : "", ms[v->d.node]);
-    line(l, STYLE_TEXT, str_text(&s));
-    str_done(&s);
+    struct session *s = ui_session(v->ui);
+    const double *cycles = heat_costs(ui_costs(v->ui), s, HEAT_CYCLES);
+    const double *us = heat_costs(ui_costs(v->ui), s, HEAT_TIME);
+    struct cost c;
+    char a[32], b[32], text[120];
+    int at = 0;
+    cost_node(graph(v), v->d.node, &c);
+    snprintf(text, sizeof text, "%s FLOPs, %s params", str_si((double)c.flops, a, sizeof a),
+             str_si((double)c.params, b, sizeof b));
+    line(l, STYLE_TEXT, text);
+    if (cycles)
+        at = snprintf(text, sizeof text, "%s cycles%s", str_si(cycles[v->d.node], a, sizeof a),
+                      us ? ", " : "");
+    if (us)
+        snprintf(text + at, sizeof text - (size_t)at, "%.3f ms measured", us[v->d.node] / 1000);
+    if (cycles || us)
+        line(l, STYLE_TEXT, text);
 }
 
 static void tell_neighbours(struct graph_view *v, struct lines *l)
@@ -426,7 +415,7 @@ static void graph_changed(struct ui *ui, void *self, unsigned what)
     (void)ui;
     drawing_changed(&v->d, what);
     if (what & UI_EDITED && v->d.slots) {
-        if (version_hash(v) != v->version)
+        if (v->turn != v->d.turn)
             drop_marks(v);
         if (v->d.node < 0)
             drawing_take_node(&v->d, graph_topo(graph(v))[0]);

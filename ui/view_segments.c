@@ -156,7 +156,7 @@ static void refresh(struct segments *v)
     struct session *s = ui_session(v->ui);
     const struct session_version *now = session_version(s, session_cursor(s));
     v->all_flops = now ? now->cost.flops : 0;
-    v->cycles = drawing_costs(&v->drawing, HEAT_CYCLES);
+    v->cycles = heat_costs(ui_costs(v->ui), s, HEAT_CYCLES);
     list_refresh(&v->list);
 }
 
