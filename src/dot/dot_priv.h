@@ -17,6 +17,18 @@ const struct ttype *dot_node_type(const struct graph *g, const struct node *n);
 int dot_pair_ranks(const struct graph *const g[2], const int32_t *to_b, bool *const keep[2],
                    int *rank[2]);
 
+/* ---- boxes.c ---- */
+
+/* In graph_topo order (of their first node), with label and size; places are still open. */
+struct dot_boxes {
+    struct dot_box *box;
+    int n_box, n_edge;
+    int *edge; /* 2 * n_edge numbers of boxes, the earlier one first */
+};
+void dot_boxes_of_nodes(const struct graph *g, const bool *keep, struct dot_boxes *out);
+void dot_boxes_of_groups(const struct graph *g, const struct dot_groups *groups,
+                         struct dot_boxes *out);
+
 /* ---- child.c ---- */
 
 /* Runs in the child: does the work and answers through dot_reply or dot_reply_error. */

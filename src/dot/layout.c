@@ -8,7 +8,6 @@
 #include "dot/dot_priv.h"
 
 #include "base/mem.h"
-#include "base/vec.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -30,30 +29,6 @@ struct jog {
     int route, from_col, to_col, track;
     int tail, head; /* box when the edge starts / ends at this gap, else -1 */
 };
-
-static void make_label(const struct graph *g, const struct node *n, char *buf, size_t size)
-{
-    /* the longest names, shortened: a column of boxes is as wide as its widest */
-    static const char *const brief[][2] = {{"BatchNormalization", "BatchNorm"},
-                                           {"InstanceNormalization", "InstNorm"},
-                                           {"LayerNormalization", "LayerNorm"},
-                                           {"GlobalAveragePool", "GlobalAvgPool"},
-                                           {"ConvTranspose", "ConvT"}};
-    dot_op_label(n, buf, size);
-    for (size_t i = 0; i < sizeof brief / sizeof brief[0]; i++) {
-        size_t len = strlen(brief[i][0]), to = strlen(brief[i][1]);
-        if (strncmp(buf, brief[i][0], len) == 0) {
-            memmove(buf + to, buf + len, strlen(buf + len) + 1);
-            memcpy(buf, brief[i][1], to);
-        }
-    }
-    const struct ttype *t = dot_node_type(g, n);
-    bool wide = op_info(n->op)->weighted || n->op == OP_CONCAT || n->op == OP_INPUT;
-    if (wide && t && t->rank >= 2 && t->dim[1] > 0) {
-        size_t len = strlen(buf);
-        snprintf(buf + len, size - len, " %lld", (long long)t->dim[1]);
-    }
-}
 
 /* ---- splines ---- */
 
@@ -188,8 +163,7 @@ static int assign_tracks(struct jog *jog, int n)
 
 struct work {
     int n_box, n_edge, n_rank;
-    int *edge; /* box numbers, 2 * n_edge */
-    double *width;
+    const int *edge; /* box numbers, 2 * n_edge */
     double *reply;
     const double *node, *spline; /* inside the reply */
     const int *rank;             /* given, of every slot; NULL: Graphviz's */
@@ -419,55 +393,6 @@ static void fit(struct dot_layout *l)
         }
 }
 
-static int by_pair(const void *a, const void *b)
-{
-    const int *x = a, *y = b;
-    return x[0] != y[0] ? (x[0] < y[0] ? -1 : 1) : (x[1] > y[1]) - (x[1] < y[1]);
-}
-
-/* Boxes and unique edges of the kept nodes. */
-static void gather(struct work *w, struct dot_layout *l, const struct graph *g, const bool *keep)
-{
-    int n = graph_n_nodes(g), *number = x_malloc(((size_t)graph_n_slots(g) + 1) * sizeof *number);
-    const int32_t *topo = graph_topo(g);
-    l->box = x_calloc((size_t)n + 1, sizeof *l->box);
-    w->width = x_calloc((size_t)n + 1, sizeof *w->width);
-    for (int i = 0; i < n; i++) {
-        number[topo[i]] = -1;
-        if (keep && !keep[topo[i]])
-            continue;
-        struct dot_box *b = &l->box[l->n_box];
-        b->id = topo[i];
-        make_label(g, graph_node(g, topo[i]), b->label, sizeof b->label);
-        b->w = ((int)strlen(b->label) + 2) | 1;
-        b->h = 1;
-        w->width[l->n_box] = b->w * CELL;
-        number[topo[i]] = l->n_box++;
-    }
-    VEC(int) pair = {0};
-    for (int i = 0; i < l->n_box; i++) {
-        const struct node *to = graph_node(g, l->box[i].id);
-        for (int p = 0; p < to->n_in; p++)
-            if (to->in[p].node >= 0 && number[to->in[p].node] >= 0) {
-                vec_push(&pair, number[to->in[p].node]);
-                vec_push(&pair, i);
-            }
-    }
-    int m = 0;
-    if (pair.n > 0)
-        qsort(pair.at, pair.n / 2, 2 * sizeof *pair.at, by_pair);
-    for (size_t i = 0; i + 1 < pair.n; i += 2)
-        if (m == 0 || by_pair(&pair.at[2 * m - 2], &pair.at[i]) != 0) {
-            pair.at[2 * m] = pair.at[i];
-            pair.at[2 * m + 1] = pair.at[i + 1];
-            m++;
-        }
-    w->edge = pair.at;
-    w->n_box = l->n_box;
-    w->n_edge = m;
-    free(number);
-}
-
 /* Points `node` and `spline` into the reply when it is as long as it says. */
 static bool parse_reply(struct work *w, const double *v, size_t n)
 {
@@ -544,22 +469,22 @@ static void work_done(struct work *w)
     free(w->row);
     free(w->gap);
     free(w->col);
-    free(w->edge);
-    free(w->width);
     free(w->reply);
 }
 
-/* Asks Graphviz. */
-static enum status lay_out(struct work *w, struct dot_layout *l, const struct graph *g,
-                           const bool *keep, double limit_s, const int *cancel, struct err *err)
+/* Asks Graphviz, and does all that needs no rows. */
+static enum status ask(struct work *w, const struct dot_box *box, struct dot_layout *l,
+                       double limit_s, const int *cancel, struct err *err)
 {
     struct str reply = {0};
-    gather(w, l, g, keep);
+    double *width = x_calloc((size_t)w->n_box + 1, sizeof *width);
     int *rank = x_calloc((size_t)w->n_box + 1, sizeof *rank);
-    for (int i = 0; w->rank && i < w->n_box; i++)
-        rank[i] = w->rank[l->box[i].id];
+    for (int i = 0; i < w->n_box; i++) {
+        width[i] = box[i].w * CELL;
+        rank[i] = w->rank ? w->rank[box[i].id] : 0;
+    }
     struct dot_gv_layout job = {
-        w->n_box, w->n_edge, w->width, w->edge, ROW, GAP_CELLS * CELL, w->rank ? rank : NULL};
+        w->n_box, w->n_edge, width, w->edge, ROW, GAP_CELLS * CELL, w->rank ? rank : NULL};
     enum status st = ST_OK;
     if (w->n_box > 0)
         st = dot_child(dot_gv_layout, &job, -1, limit_s > 0 ? limit_s : LIMIT_S, cancel, &reply,
@@ -573,56 +498,74 @@ static enum status lay_out(struct work *w, struct dot_layout *l, const struct gr
     }
     if (st == ST_OK)
         build(w, l);
+    free(width);
     free(rank);
     str_done(&reply);
     return st;
 }
 
-static enum status finish(struct work *w, struct dot_layout *made, int n, enum status st,
-                          struct dot_layout *l)
+/* n of them (at most 2) on the same rows, when there are ranks; takes the boxes over. */
+static enum status lay_out(struct dot_boxes *b, int n, int *const *rank, int n_rank,
+                           struct dot_layout *l, double limit_s, const int *cancel, struct err *err)
 {
+    struct dot_layout made[2] = {0};
+    struct work w[2] = {0};
+    enum status st = ST_OK;
+    for (int i = 0; i < n; i++) {
+        made[i] = (struct dot_layout){.box = b[i].box, .n_box = b[i].n_box};
+        w[i] = (struct work){.n_box = b[i].n_box,
+                             .n_edge = b[i].n_edge,
+                             .edge = b[i].edge,
+                             .rank = rank ? rank[i] : NULL,
+                             .n_rank = n_rank};
+        if (st == ST_OK)
+            st = ask(&w[i], b[i].box, &made[i], limit_s, cancel, err);
+    }
     if (st == ST_OK)
         set_rows(w, n);
     for (int i = 0; i < n; i++) {
-        if (st == ST_OK)
+        if (st == ST_OK) {
             place(&w[i], &made[i]);
-        else
+            l[i] = made[i];
+        } else
             dot_layout_done(&made[i]);
         work_done(&w[i]);
-        if (st == ST_OK)
-            l[i] = made[i];
+        free(b[i].edge);
     }
     return st;
-}
-
-enum status dot_layout_init(struct dot_layout *l, const struct graph *g, const bool *keep,
-                            double limit_s, const int *cancel, struct err *err)
-{
-    struct dot_layout made = {0};
-    struct work w = {0};
-    enum status st = lay_out(&w, &made, g, keep, limit_s, cancel, err);
-    return finish(&w, &made, 1, st, l);
 }
 
 enum status dot_layout_pair_init(struct dot_layout l[2], const struct graph *const g[2],
                                  const int32_t *to_b, bool *const keep[2], double limit_s,
                                  const int *cancel, struct err *err)
 {
-    struct dot_layout made[2] = {0};
-    struct work w[2] = {0};
+    struct dot_boxes b[2];
     int *rank[2], n = dot_pair_ranks(g, to_b, keep, rank);
-    enum status st = ST_OK;
-    for (int i = 0; i < 2 && st == ST_OK; i++) {
-        w[i].rank = rank[i];
-        w[i].n_rank = n;
-        st = lay_out(&w[i], &made[i], g[i], keep[i], limit_s, cancel, err);
-    }
-    st = finish(w, made, 2, st, l);
+    for (int i = 0; i < 2; i++)
+        dot_boxes_of_nodes(g[i], keep[i], &b[i]);
+    enum status st = lay_out(b, 2, rank, n, l, limit_s, cancel, err);
     for (int i = 0; i < 2; i++)
         free(rank[i]);
     if (st == ST_OK)
         l[0].height = l[1].height = l[0].height > l[1].height ? l[0].height : l[1].height;
     return st;
+}
+
+enum status dot_layout_init(struct dot_layout *l, const struct graph *g, const bool *keep,
+                            double limit_s, const int *cancel, struct err *err)
+{
+    struct dot_boxes b;
+    dot_boxes_of_nodes(g, keep, &b);
+    return lay_out(&b, 1, NULL, 0, l, limit_s, cancel, err);
+}
+
+enum status dot_layout_groups(struct dot_layout *l, const struct graph *g,
+                              const struct dot_groups *groups, double limit_s, const int *cancel,
+                              struct err *err)
+{
+    struct dot_boxes b;
+    dot_boxes_of_groups(g, groups, &b);
+    return lay_out(&b, 1, NULL, 0, l, limit_s, cancel, err);
 }
 
 void dot_layout_done(struct dot_layout *l)

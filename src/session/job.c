@@ -49,6 +49,10 @@ void job_free(struct job *j)
     free(j->keep[0]);
     free(j->keep[1]);
     free(j->to_b);
+    free(j->group_of);
+    for (int i = 0; i < j->n_group; i++)
+        free(j->group_label[i]);
+    free(j->group_label);
     free(j->path);
     free(j->segment_of);
     free(j->origin);
@@ -103,12 +107,14 @@ static enum status query(struct job *j, struct segdb *db)
     return ST_OK;
 }
 
-static enum status lay_out(struct job *j)
+static enum status run_layout(struct job *j)
 {
+    const struct dot_groups groups = {j->n_group, j->group_of, j->group_label};
     const struct graph *const g[2] = {j->graph, j->after};
     enum status st =
-        j->after ? dot_layout_pair_init(j->layout, g, j->to_b, j->keep, 0, &j->cancel, &j->err)
-                 : dot_layout_init(j->layout, j->graph, j->keep[0], 0, &j->cancel, &j->err);
+        j->group_of ? dot_layout_groups(j->layout, j->graph, &groups, 0, &j->cancel, &j->err)
+        : j->after  ? dot_layout_pair_init(j->layout, g, j->to_b, j->keep, 0, &j->cancel, &j->err)
+                    : dot_layout_init(j->layout, j->graph, j->keep[0], 0, &j->cancel, &j->err);
     j->has_layout = st == ST_OK;
     return st;
 }
@@ -130,7 +136,7 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
     case JOB_REPAIR:
         return mutation_run(j, db, path);
     case JOB_LAYOUT:
-        return lay_out(j);
+        return run_layout(j);
     case JOB_WRITE:
         return model_write(j->graph, j->segment_of, j->path, &j->err);
     case JOB_KEEP:

@@ -8,8 +8,8 @@ static bool *copy_keep(const struct graph *g, const bool *keep)
     return keep ? x_memdup(keep, (size_t)graph_n_slots(g) * sizeof *keep) : NULL;
 }
 
-static struct job *request(struct session *s, enum session_layout_slot slot, const struct graph *g,
-                           const bool *keep, uint64_t key)
+static struct job *new_request(struct session *s, enum session_layout_slot slot,
+                               const struct graph *g, uint64_t key)
 {
     pool_cancel(s->pool, TAG_LAYOUT + (int)slot);
     struct job *j = job_new(JOB_LAYOUT, g);
@@ -17,7 +17,6 @@ static struct job *request(struct session *s, enum session_layout_slot slot, con
     j->urgent = true;
     j->slot = (int)slot;
     j->key = key;
-    j->keep[0] = copy_keep(g, keep);
     s->layout[slot].making = true;
     s->layout[slot].asked = key;
     return j;
@@ -26,16 +25,31 @@ static struct job *request(struct session *s, enum session_layout_slot slot, con
 void session_request_layout(struct session *s, enum session_layout_slot slot, const struct graph *g,
                             const bool *keep, uint64_t key)
 {
-    pool_submit(s->pool, request(s, slot, g, keep, key));
+    struct job *j = new_request(s, slot, g, key);
+    j->keep[0] = copy_keep(g, keep);
+    pool_submit(s->pool, j);
 }
 
 void session_request_layouts(struct session *s, const struct graph *const g[2], const int32_t *to_b,
                              bool *const keep[2], uint64_t key)
 {
-    struct job *j = request(s, SESSION_LAYOUT_PAIR, g[0], keep[0], key);
-    j->after = graph_ref(g[1]);
+    struct job *j = new_request(s, SESSION_LAYOUT_PAIR, g[0], key);
+    j->keep[0] = copy_keep(g[0], keep[0]);
     j->keep[1] = copy_keep(g[1], keep[1]);
+    j->after = graph_ref(g[1]);
     j->to_b = x_memdup(to_b, (size_t)graph_n_slots(g[0]) * sizeof *to_b);
+    pool_submit(s->pool, j);
+}
+
+void session_request_groups(struct session *s, enum session_layout_slot slot, const struct graph *g,
+                            const struct dot_groups *groups, uint64_t key)
+{
+    struct job *j = new_request(s, slot, g, key);
+    j->n_group = groups->n;
+    j->group_of = x_memdup(groups->of, (size_t)graph_n_slots(g) * sizeof *groups->of);
+    j->group_label = x_calloc((size_t)groups->n + 1, sizeof *j->group_label);
+    for (int i = 0; i < groups->n; i++)
+        j->group_label[i] = x_strdup(groups->label[i]);
     pool_submit(s->pool, j);
 }
 
