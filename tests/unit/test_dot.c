@@ -381,7 +381,8 @@ static void layout_of_groups(void **state)
     struct dot_layout l = {0};
     struct err err = {0};
     int n = graph_n_nodes(g), of[64];
-    char *const label[] = {"first", "second", "third, of no node"};
+    char first[] = "first", second[] = "second", third[] = "third, of no node";
+    char *const label[] = {first, second, third};
     for (int i = 0; i < n; i++)
         of[graph_topo(g)[i]] = i == n - 1 ? -1 : i % 2; /* each reads the other */
     const struct dot_groups groups = {3, of, label};
