@@ -37,6 +37,8 @@ void vt_settle(struct vt *v);
 const char *vt_text(struct vt *v);
 /* vt_text with times and paths masked. */
 const char *vt_masked(struct vt *v);
+/* The screen with its colours, as an SVG file; false: it cannot be written. */
+bool vt_picture(struct vt *v, const char *path);
 /* All bytes that came. */
 const char *vt_raw(struct vt *v, size_t *n);
 bool vt_alternate(const struct vt *v); /* the alternate screen is shown */
