@@ -102,8 +102,10 @@ static void draw_box(struct canvas *c, struct rect at, const struct dot_box *b,
     int inner = b->w - 2;
     if (inner < 0 || inner > 60)
         return;
+    /* a digit behind a label would be read as part of it */
+    bool digit = mark >= '0' && mark <= '9';
     snprintf(line, sizeof line, "%c%-*.*s%c", mark ? mark : '[', inner, inner, b->label,
-             mark ? mark : ']');
+             mark && !digit ? mark : ']');
     /* Labels are ASCII (operator, kernel, channels); an opaque operator may bring anything. */
     for (char *p = line; *p; p++)
         if ((unsigned char)*p < 32 || (unsigned char)*p > 126)

@@ -194,8 +194,8 @@ static void graph_draw(struct ui *ui, void *self, struct rect r)
     (void)ui;
     struct rect panel = {r.y + r.h, r.x, 0, r.w};
     if (r.w >= WIDE) {
-        r.w -= PANEL + 1;
-        panel = (struct rect){r.y, r.x + r.w + 1, r.h, PANEL};
+        r.w -= PANEL + 2;
+        panel = (struct rect){r.y, r.x + r.w + 2, r.h, PANEL};
         screen_vline(r.y, r.x + r.w, r.h, STYLE_EDGE);
     } else if (r.h >= 3 * PANEL_ROWS) {
         /* of one node and its neighbours little is to be drawn, and much to be told */

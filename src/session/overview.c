@@ -92,8 +92,8 @@ static char *make_label(struct session *s, const struct overview_box *b, int las
         snprintf(head, sizeof head, "%d ", b->segment);
     else
         snprintf(head, sizeof head, "x%d (%d-%d) ", b->times, b->segment, last);
-    cut(ops, LABEL - strlen(head)); /* blanks: the brackets may be digits */
-    char *label = x_asprintf(" %s%s ", head, ops);
+    cut(ops, LABEL - strlen(head)); /* a blank: the bracket may be a digit */
+    char *label = x_asprintf(" %s%s", head, ops);
     for (char *c = label; *c; c++)
         if ((unsigned char)*c < 32 || (unsigned char)*c > 126)
             *c = '?';

@@ -1496,7 +1496,7 @@ static void test_heat(void **state)
     assert_true(vt_expect(v, "[Conv 7x7/2 64"));
     vt_keys(v, "t");
     assert_true(vt_expect(v, "coloured by cycles; 9 is the most"));
-    assert_true(vt_expect(v, "6Conv 7x7/2 646"));
+    assert_true(vt_expect(v, "6Conv 7x7/2 64]"));
     vt_type(v, ":heat parameters\r");
     assert_true(vt_expect(v, "coloured by parameters"));
     vt_type(v, ":heat what\r");
