@@ -1750,7 +1750,6 @@ int main(void)
         T(test_record),
         T(test_play),
         T(test_lesson),
-        T(test_graph),
         T(test_versions),
         T(test_names_come_back),
     };
