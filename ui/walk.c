@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 /* A row is as far as so many columns; a box beside is at most so many rows off. */
-enum { ROW_COST = 4, BESIDE = 8 };
+enum { ROW_COST = 16, BESIDE = 8 };
 
 static const struct dot_box *find(const struct dot_layout *l, int32_t id)
 {
