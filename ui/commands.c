@@ -101,7 +101,8 @@ void ui_open_model(struct ui *ui, const char *spec)
 
 /* ---- writing ---- */
 
-static void ask_to_write(struct ui *ui, const char *path, void (*write_it)(struct ui *, bool))
+void command_ask_to_write(struct ui *ui, const char *path,
+                          void (*write_it)(struct ui *ui, bool yes))
 {
     char line[200];
     free(ui->path);
@@ -137,7 +138,7 @@ static void export_file(struct ui *ui, const char *arg)
         ui_prompt(ui, "export ");
         return;
     }
-    ask_to_write(ui, arg, export_now);
+    command_ask_to_write(ui, arg, export_now);
 }
 
 static void save_now(struct ui *ui, bool yes)
@@ -156,7 +157,7 @@ static void save_now(struct ui *ui, bool yes)
 
 void ui_save_trained(struct ui *ui, const char *path)
 {
-    ask_to_write(ui, path, save_now);
+    command_ask_to_write(ui, path, save_now);
 }
 
 static void save_display(struct ui *ui, const char *arg)
@@ -193,7 +194,7 @@ static void record_now(struct ui *ui, bool yes)
 static void record_command(struct ui *ui, const char *arg)
 {
     if (*arg && strcmp(arg, "off") != 0)
-        ask_to_write(ui, arg, record_now);
+        command_ask_to_write(ui, arg, record_now);
     else
         record_end(ui);
 }
@@ -329,6 +330,15 @@ static void push_listed(struct ui *ui, enum view_id v, const char *line)
         ui_did(ui, "%s", line);
 }
 
+static void diff(struct ui *ui, const char *arg)
+{
+    struct err err = {0};
+    char *line = x_asprintf("diff%s%s", *arg ? " " : "", arg);
+    if (command_diff(ui, line, &err) != ST_OK)
+        ui_fail(ui, &err);
+    free(line);
+}
+
 /* What holds in every view. */
 static bool common(struct ui *ui, enum action a, const char *arg)
 {
@@ -348,6 +358,9 @@ static bool common(struct ui *ui, enum action a, const char *arg)
             push_listed(ui, VIEW_HISTORY, "history");
         else
             ui_say(ui, "no model is open");
+        return true;
+    case ACTION_DIFF:
+        diff(ui, arg);
         return true;
     case ACTION_FIT:
         push_listed(ui, VIEW_FIT, "fit");
@@ -557,6 +570,21 @@ static void offer_nodes(struct ui *ui, struct prompt_words *out, const char *hea
     }
 }
 
+/* Names of versions that the last word begins. */
+static void offer_versions(struct ui *ui, struct prompt_words *out, const char *text)
+{
+    const char *part = strrchr(text, ' ') + 1;
+    bool bare = *part == '@'; /* a name with blanks cannot be said there */
+    part += bare;
+    char *head = x_strndup(text, (size_t)(part - text)), word[SESSION_NAME + 3];
+    for (int i = 0; i < session_n_versions(ui->session); i++) {
+        const char *name = session_version(ui->session, i)->name;
+        if (*name && str_starts(name, part) && !(bare && strchr(name, ' ')))
+            offer(out, head, ui_quoted(name, word, sizeof word), "");
+    }
+    free(head);
+}
+
 static int by_text(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -590,6 +618,9 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
                 offer(out, head, name, "");
             free(name);
         }
+        if (str_starts(text, "goto ") || str_starts(text, "mark ") || str_starts(text, "diff ") ||
+            ((str_starts(text, "name @") || str_starts(text, "note @")) && !strchr(part, ' ')))
+            offer_versions(ui, out, text);
         if (str_starts(text, "edit "))
             offer_nodes(ui, out, head, part);
         for (int i = 0; i < SEARCH_SETTINGS && str_starts(text, "search set "); i++) {

@@ -51,6 +51,12 @@ static enum status play_history(struct ui *ui, const char *line, const char *arg
     return show_view(ui, VIEW_HISTORY, line, err);
 }
 
+static enum status play_diff(struct ui *ui, const char *line, const char *arg, struct err *err)
+{
+    (void)arg;
+    return command_diff(ui, line, err);
+}
+
 static enum status play_fit(struct ui *ui, const char *line, const char *arg, struct err *err)
 {
     return *arg ? command_line(ui, line, err) : show_view(ui, VIEW_FIT, line, err);
@@ -90,7 +96,7 @@ static const struct {
     {"history", VIEW_COUNT, play_history}, {"candidates", VIEW_COUNT, play_candidates},
     {"fit", VIEW_FIT, play_fit},           {"search", VIEW_SEARCH, play_search},
     {"why", VIEW_COUNT, play_why},         {"export", VIEW_COUNT, play_export},
-    {"quit", VIEW_COUNT, play_quit},
+    {"diff", VIEW_COUNT, play_diff},       {"quit", VIEW_COUNT, play_quit},
 };
 
 /* Views that only showed what the commands before said. */

@@ -234,6 +234,19 @@ static void add_settings(struct ui *ui)
                               session_search_value(ui->session, (enum search_setting)k)));
 }
 
+static void add_names(struct ui *ui)
+{
+    for (int i = 0; i < session_n_versions(ui->session); i++) {
+        const struct session_version *v = session_version(ui->session, i);
+        if (*v->name)
+            add(ui->recording, x_asprintf("name @%d %s", i, v->name));
+        if (*v->note)
+            add(ui->recording, x_asprintf("note @%d %s", i, v->note));
+    }
+    if (session_marked(ui->session) >= 0)
+        add(ui->recording, x_asprintf("mark %d", session_marked(ui->session)));
+}
+
 /* The candidate that is shown and its pins. */
 static void add_shown(struct ui *ui)
 {
@@ -265,6 +278,7 @@ void record_begin(struct ui *ui, const char *path)
         ui->recording->versions = 1;
         add_settings(ui);
         catch_up(ui);
+        add_names(ui);
         add_shown(ui);
     }
     if (write_file(ui->recording, &err) != ST_OK) {

@@ -144,6 +144,16 @@ bool ui_has_view(const struct ui *ui, enum view_id v)
     return false;
 }
 
+struct ui_place *ui_place(struct ui *ui)
+{
+    return &ui->place;
+}
+
+struct heat_costs *ui_costs(struct ui *ui)
+{
+    return &ui->costs;
+}
+
 enum view_id ui_top(const struct ui *ui)
 {
     return ui->stack[ui->depth - 1].id;
@@ -200,15 +210,22 @@ static void drop_pair(struct ui *ui)
 }
 
 void ui_compare(struct ui *ui, const struct graph *a, const char *a_title, const struct graph *b,
-                const char *b_title, bool candidate)
+                const char *b_title, const int *version)
 {
     struct graph *ra = graph_ref(a), *rb = graph_ref(b);
+    for (int i = ui->depth - 1; i > 0; i--)
+        if (ui->stack[i].id == VIEW_COMPARE)
+            remove_view(ui, i);
     drop_pair(ui);
     ui->pair.a = ra;
     ui->pair.b = rb;
     text_clean(ui->pair.a_title, sizeof ui->pair.a_title, a_title);
     text_clean(ui->pair.b_title, sizeof ui->pair.b_title, b_title);
-    ui->pair.candidate = candidate;
+    ui->pair.candidate = !version;
+    for (int k = 0; k < 2; k++)
+        ui->pair.version[k] = version ? version[k] : -1;
+    ui->pair.n_same =
+        version ? session_same_ids(ui->session, version[0], version[1]) : GRAPH_SAME_IDS;
     ui_push(ui, VIEW_COMPARE);
 }
 
@@ -223,7 +240,7 @@ void ui_compare_preview(struct ui *ui, bool why)
     char a[64], b[64];
     snprintf(a, sizeof a, "version %d", session_cursor(ui->session));
     snprintf(b, sizeof b, "with %s", c->id);
-    ui_compare(ui, session_graph(ui->session), a, c->result->graph, b, true);
+    ui_compare(ui, session_graph(ui->session), a, c->result->graph, b, NULL);
     if (why)
         command_action(ui, ACTION_WHY, "");
 }
@@ -417,6 +434,7 @@ static void finish(struct ui *ui)
     play_done(ui);
     record_done(ui);
     session_free(ui->session);
+    heat_costs_done(&ui->costs);
     drop_pair(ui);
     free(ui->text);
     free(ui->path);

@@ -2,6 +2,7 @@
 #ifndef UI_UI_PRIV_H
 #define UI_UI_PRIV_H
 
+#include "ui/heat.h"
 #include "ui/ui.h"
 #include "ui/view.h"
 
@@ -26,6 +27,8 @@ struct ui {
     struct recording *recording; /* record.c, or NULL */
     struct play *play;           /* play.c, or NULL */
     struct ui_pair pair;
+    struct ui_place place;
+    struct heat_costs costs;
     char *text;
     char *path; /* to be written */
     VEC(char *) recent;
@@ -48,6 +51,11 @@ void command_run(struct ui *ui, const char *line);
 enum status command_line(struct ui *ui, const char *line, struct err *err);
 /* Opens a model. `ask`: whether to go on with an earlier session of it, else that is set aside. */
 enum status command_open(struct ui *ui, const char *spec, bool ask, struct err *err);
+/* Asks first when the file exists; ui->path is the path then. */
+void command_ask_to_write(struct ui *ui, const char *path,
+                          void (*write_it)(struct ui *ui, bool yes));
+/* compare.c: the session's `diff`; versions are shown in the compare view. */
+enum status command_diff(struct ui *ui, const char *line, struct err *err);
 void command_action(struct ui *ui, enum action a, const char *arg);
 void command_complete(void *ctx, const char *text, struct prompt_words *out);
 void command_filter(struct ui *ui, const char *text);

@@ -13,6 +13,7 @@
 #include "ui/text.h"
 
 struct ui;
+struct heat_costs;
 
 /* Bits beside SESSION_CHANGED_...: the current version or the model is another one. */
 enum { UI_EDITED = 1 << 16 };
@@ -44,7 +45,18 @@ struct ui_pair {
     struct graph *a, *b;
     char a_title[64], b_title[64];
     bool candidate; /* b is the preview: it can be applied */
+    int version[2]; /* else both are versions */
+    int32_t n_same; /* graph_diff_init's */
 };
+
+/* What was in hand last, for the view that is opened next to begin with. */
+struct ui_place {
+    int segment;  /* -1: none */
+    int32_t node; /* -1: none */
+};
+struct ui_place *ui_place(struct ui *ui);
+/* What nodes of the current version cost (heat.h). */
+struct heat_costs *ui_costs(struct ui *ui);
 
 struct session *ui_session(struct ui *ui);
 void ui_push(struct ui *ui, enum view_id v);
@@ -90,9 +102,15 @@ int ui_recent(struct ui *ui, const char **out, int n);
 void ui_show_text(struct ui *ui, const char *text);
 const char *ui_text(const struct ui *ui);
 
-/* Takes references; opens the compare view. */
+/* Takes references; opens the compare view, in place of another one. `version`: two of the history;
+ * NULL: b is the preview. */
 void ui_compare(struct ui *ui, const struct graph *a, const char *a_title, const struct graph *b,
-                const char *b_title, bool candidate);
+                const char *b_title, const int *version);
+void ui_compare_versions(struct ui *ui, int a, int b);
+/* Writes what the compare view shows (session_compare_later), after a question when the file
+ * exists.
+ */
+void ui_save_comparison(struct ui *ui, const char *path);
 /* Compares the current version with the preview. */
 /* `why`: with what moves its estimate. */
 void ui_compare_preview(struct ui *ui, bool why);

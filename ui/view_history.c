@@ -18,11 +18,13 @@ struct history {
     VEC(struct entry) entry;
 };
 
-enum { COL_ID, COL_COMMAND, COL_FLOPS, COL_SHARE, COL_PARAMS, COL_TIME };
+enum { COL_ID, COL_NAME, COL_COMMAND, COL_NOTE, COL_FLOPS, COL_SHARE, COL_PARAMS, COL_TIME };
 
 static const struct list_column columns[] = {
     [COL_ID] = {"version", 8},
+    [COL_NAME] = {"name", 14},
     [COL_COMMAND] = {"made by", 20, .flex = true},
+    [COL_NOTE] = {"note", 30, .flex = true, .prio = 2},
     [COL_FLOPS] = {"FLOPs", 8, .right = true},
     [COL_SHARE] = {"+%", 7, .right = true},
     [COL_PARAMS] = {"params", 8, .right = true},
@@ -73,8 +75,13 @@ static void cell(void *ctx, int row, int col, char *buf, size_t size)
     struct tm tm;
     switch (col) {
     case COL_ID:
-        snprintf(buf, size, "%s %d",
-                 n->id == session_cursor(ui_session(v->ui)) ? theme_glyph(GLYPH_HERE) : " ", n->id);
+        snprintf(buf, size, "%s %d%s",
+                 n->id == session_cursor(ui_session(v->ui)) ? theme_glyph(GLYPH_HERE) : " ", n->id,
+                 n->id == session_marked(ui_session(v->ui)) ? " *" : "");
+        break;
+    case COL_NAME:
+    case COL_NOTE:
+        snprintf(buf, size, "%s", col == COL_NAME ? n->name : n->note);
         break;
     case COL_COMMAND: {
         size_t at = 0;
@@ -107,6 +114,8 @@ static int style(void *ctx, int row, int col)
     const struct session_version *n = version(v, row);
     if (n->id == session_cursor(ui_session(v->ui)))
         return STYLE_BOLD;
+    if (n->id == session_marked(ui_session(v->ui)))
+        return STYLE_WARN;
     return col == COL_TIME ? STYLE_DIM : STYLE_TEXT;
 }
 
@@ -132,55 +141,118 @@ static enum status history_open(struct ui *ui, void *self, struct err *err)
     return ST_OK;
 }
 
+/* Names and notes have columns once there are some. */
+static void show_columns(struct history *v)
+{
+    v->list.hidden = 1u << COL_NAME | 1u << COL_NOTE;
+    for (int i = 0; i < session_n_versions(ui_session(v->ui)); i++) {
+        const struct session_version *n = session_version(ui_session(v->ui), i);
+        v->list.hidden &= *n->name ? ~(1u << COL_NAME) : ~0u;
+        v->list.hidden &= *n->note ? ~(1u << COL_NOTE) : ~0u;
+    }
+}
+
 static void history_draw(struct ui *ui, void *self, struct rect r)
 {
     struct history *v = self;
+    struct session *s = ui_session(ui);
+    int row = list_row(&v->list), marked = session_marked(s);
+    char other[48] = "the current one";
+    if (marked >= 0)
+        snprintf(other, sizeof other, "version %d (*)", marked);
     screen_putf(r.y, r.x + 1, r.w - 1, STYLE_DIM,
-                "%d version%s; Enter goes to one, c compares it with the current", (int)v->entry.n,
-                v->entry.n == 1 ? "" : "s");
-    list_draw(&v->list, (struct rect){r.y + 2, r.x + 1, r.h - 3, r.w - 1});
-    const char *journal = session_journal_path(ui_session(ui));
+                "%d version%s; Enter goes to one, c compares it with %s", (int)v->entry.n,
+                v->entry.n == 1 ? "" : "s", other);
+    show_columns(v);
+    list_draw(&v->list, (struct rect){r.y + 2, r.x + 1, r.h - 5, r.w - 1});
+    if (row >= 0)
+        screen_put(r.y + r.h - 2, r.x + 1, r.w - 1, STYLE_TEXT, version(v, row)->note);
+    const char *journal = session_journal_path(s);
     screen_putf(r.y + r.h - 1, r.x + 1, r.w - 1, STYLE_DIM, *journal ? "journal %s" : "no journal",
                 journal);
 }
 
+/* The marked version, else the current one, with the one under the cursor; that with its parent. */
 static void compare(struct history *v, int id)
 {
     struct session *s = ui_session(v->ui);
-    int other = session_cursor(s);
-    char a[32], b[32];
-    if (other == id)
-        other = session_version(s, id)->parent;
-    if (other < 0) {
+    int marked = session_marked(s), from = marked >= 0 ? marked : session_cursor(s), to = id;
+    if (from == id)
+        from = session_version(s, id)->parent;
+    else if (marked < 0 && from > to) { /* the newer one is what became of the other */
+        to = from;
+        from = id;
+    }
+    if (from < 0) {
         ui_say(v->ui, "this is the network as it was opened");
         return;
     }
-    int from = id < other ? id : other, to = id < other ? other : id;
-    snprintf(a, sizeof a, "version %d", from);
-    snprintf(b, sizeof b, "version %d", to);
-    ui_compare(v->ui, session_version(s, from)->graph, a, session_version(s, to)->graph, b, false);
+    ui_compare_versions(v->ui, from, to);
     ui_did(v->ui, "diff %d %d", from, to);
 }
 
-static bool history_action(struct ui *ui, void *self, enum action a, const char *arg)
+static void mark(struct history *v, int id)
 {
-    struct history *v = self;
+    struct session *s = ui_session(v->ui);
+    bool off = session_marked(s) == id;
+    session_mark(s, off ? -1 : id, NULL);
+    if (off)
+        ui_did(v->ui, "mark off");
+    else
+        ui_did(v->ui, "mark %d", id);
+    ui_say(v->ui, off ? "no version is marked" : "version %d is marked: c compares it with others",
+           id);
+}
+
+/* The ':' line with what is there now, to be changed. */
+static void prompt(struct history *v, const char *verb, int id, const char *now)
+{
+    char line[SESSION_NOTE + 40];
+    snprintf(line, sizeof line, "%s @%d %s", verb, id, now);
+    ui_prompt(v->ui, line);
+}
+
+static void go_to(struct history *v, int id)
+{
+    struct ui *ui = v->ui;
     struct err err = {0};
-    int row = list_row(&v->list);
-    (void)arg;
-    if (row < 0 || (a != ACTION_ENTER && a != ACTION_COMPARE))
-        return false;
-    int id = v->entry.at[row].id;
-    if (a == ACTION_COMPARE)
-        compare(v, id);
-    else if (session_goto(ui_session(ui), id, &err) != ST_OK)
+    if (session_goto(ui_session(ui), id, &err) != ST_OK)
         ui_fail(ui, &err);
     else {
         ui_edited(ui);
         ui_did(ui, "goto %d", id);
         ui_say(ui, "at version %d", id);
     }
-    return true;
+}
+
+static bool history_action(struct ui *ui, void *self, enum action a, const char *arg)
+{
+    struct history *v = self;
+    int row = list_row(&v->list);
+    (void)ui;
+    (void)arg;
+    if (row < 0)
+        return false;
+    const struct session_version *n = version(v, row);
+    switch (a) {
+    case ACTION_ENTER:
+        go_to(v, n->id);
+        return true;
+    case ACTION_COMPARE:
+        compare(v, n->id);
+        return true;
+    case ACTION_MARK:
+        mark(v, n->id);
+        return true;
+    case ACTION_NAME:
+        prompt(v, "name", n->id, n->name);
+        return true;
+    case ACTION_NOTE:
+        prompt(v, "note", n->id, n->note);
+        return true;
+    default:
+        return false;
+    }
 }
 
 static void history_changed(struct ui *ui, void *self, unsigned what)

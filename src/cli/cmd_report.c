@@ -126,7 +126,7 @@ static enum status draw(struct report *r, int i, const struct graph *base, const
     enum status st = model_open(path, NULL, &g, err);
     free(path);
     TRY(st);
-    st = session_draw_diff(base, g, false, &r->picture[i], &why);
+    st = session_draw_diff(base, g, 0, &r->picture[i], &why);
     graph_unref(g);
     if (st == ST_UNSUPPORTED)
         r->why_not[i] = x_strdup(why.msg);

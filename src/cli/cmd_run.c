@@ -119,6 +119,25 @@ static enum status run_steps(struct runner *r, const struct script *script, int 
     return st;
 }
 
+static void json_history(struct json *j, const struct session *s)
+{
+    json_key(j, "history");
+    json_array(j);
+    for (int i = 0; i < session_n_versions(s); i++) {
+        const struct session_version *v = session_version(s, i);
+        json_object(j);
+        json_kint(j, "version", v->id);
+        json_kint(j, "parent", v->parent);
+        json_kstr(j, "command", v->command);
+        json_kstr(j, "name", v->name);
+        json_kstr(j, "note", v->note);
+        json_kint(j, "flops", v->cost.flops);
+        json_kint(j, "params", v->cost.params);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
 static enum status run_all(struct cli *c, const struct script *script, struct err *err)
 {
     int line;
@@ -133,6 +152,7 @@ static enum status run_all(struct cli *c, const struct script *script, struct er
         json_kstr(&j, "model", session_spec(r.s));
         json_kint(&j, "versions", session_n_versions(r.s));
         json_kint(&j, "version", session_cursor(r.s));
+        json_history(&j, r.s);
         json_kstr(&j, "output", str_text(&r.all));
         cli_json_end(c, &j);
     } else if (r.all.n)

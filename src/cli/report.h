@@ -66,8 +66,6 @@ void report_measured_table(const struct report *r, struct str *out);
 
 /* ---- report_page.c ---- */
 
-/* Text as markup: nothing in it is taken as a tag. */
-void report_text(struct str *out, const char *text);
 void report_page(const struct report *r, struct str *out);
 
 #endif

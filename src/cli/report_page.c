@@ -1,50 +1,11 @@
 #include "cli/report.h"
 
+#include "base/html.h"
 #include "segdb/segdb.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-static const char style[] =
-    ":root{color-scheme:light dark;--ground:#fff;--ink:#1b1b1b;--dim:#666;--line:#d8d8d8;"
-    "--link:#0b5cad;--band:#f4f4f2}\n"
-    "@media (prefers-color-scheme:dark){:root{--ground:#15171a;--ink:#e4e4e2;--dim:#9c9c9a;"
-    "--line:#3a3d42;--link:#82b9ff;--band:#1f2226}}\n"
-    "body{margin:0 auto;max-width:68rem;padding:1.5rem 1.2rem 4rem;background:var(--ground);"
-    "color:var(--ink);font:16px/1.5 'DejaVu Sans',Verdana,sans-serif}\n"
-    "h1{font-size:1.5rem;line-height:1.25;overflow-wrap:anywhere}h2{font-size:1.2rem;"
-    "margin-top:2.2em}\n"
-    "a{color:var(--link)}small,.note{color:var(--dim)}.note{font-size:.85rem}\n"
-    "table{border-collapse:collapse;font-size:.85rem;font-variant-numeric:tabular-nums}\n"
-    "th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right;"
-    "white-space:nowrap;vertical-align:top}\n"
-    ".text{text-align:left}.facts th{text-align:left;font-weight:normal;color:var(--dim)}"
-    ".facts td,.reasons .text{text-align:left;white-space:normal;overflow-wrap:anywhere}\n"
-    "td small{display:block}.begun{background:var(--band)}.wide{overflow-x:auto}\n"
-    ".scatter text{paint-order:stroke;stroke:var(--ground);stroke-width:3px}\n"
-    ".scatter,.curve{display:block;width:100%;height:auto}"
-    ".pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:1rem}\n"
-    "details{border:1px solid var(--line);border-radius:4px;margin:.6rem 0;padding:.5rem .8rem}"
-    "summary{cursor:pointer}\n"
-    ".picture{background:#fff;color:#000;border-radius:4px;overflow-x:auto;padding:.4rem;"
-    "text-align:center}.picture svg{max-width:100%;height:auto}\n";
-
-void report_text(struct str *out, const char *text)
-{
-    while (*text) {
-        int n = str_utf8(text);
-        if (n == 0)
-            str_add(out, "\xef\xbf\xbd");
-        else if (n > 1)
-            str_add_n(out, text, (size_t)n);
-        else if (strchr("<>&'\"", *text))
-            str_addf(out, "&#%d;", *text);
-        else
-            str_add_char(out, (unsigned char)*text < ' ' ? ' ' : *text);
-        text += n ? n : 1;
-    }
-}
 
 /* ---- what was searched ---- */
 
@@ -66,7 +27,7 @@ static void add_facts(const struct report *r, struct str *out)
     for (int k = 0; k < r->n_goal; k++)
         str_addf(&goals, "%s%s", k ? ", " : "", report_goals[r->goal[k]].axis);
     str_add(out, "<table class='facts'><tbody>\n<tr><th>model</th><td>");
-    report_text(out, r->model ? r->model : "?");
+    html_text(out, r->model ? r->model : "?");
     str_add(out, "</td></tr>\n");
     fact(out, "seed", "%.0f", isnan(r->seed) ? 0 : r->seed);
     fact(out, "objectives", "%s", str_text(&goals));
@@ -79,7 +40,7 @@ static void add_facts(const struct report *r, struct str *out)
     str_add(out, "</tbody></table>\n<p class='note'>Accuracy here is what a predictor estimates, "
                  "never a measurement: a change against the network begun with (base), in sigma "
                  "of ");
-    report_text(out, r->table ? r->table : "an unknown table");
+    html_text(out, r->table ? r->table : "an unknown table");
     str_add(out, ". A question mark: the predictor knows no network like this one.</p>\n");
     str_done(&goals);
 }
@@ -131,19 +92,6 @@ static void add_lineage(const struct report_point *p, struct str *out)
     str_add(out, "</ol>\n");
 }
 
-/* The ids of one picture are told from another's. */
-static void add_picture(const char *svg, int number, struct str *out)
-{
-    const char *id;
-    str_add(out, "<div class='picture'>");
-    for (; (id = strstr(svg, " id=\"")); svg = id + 5) {
-        str_add_n(out, svg, (size_t)(id - svg));
-        str_addf(out, " id=\"p%d-", number);
-    }
-    str_add(out, svg);
-    str_add(out, "</div>\n");
-}
-
 static void add_point(const struct report *r, int i, struct str *out)
 {
     const struct report_point *p = &r->front[i];
@@ -157,10 +105,10 @@ static void add_point(const struct report *r, int i, struct str *out)
         add_lineage(p, out);
     if (r->why_not[i]) {
         str_add(out, "<p>No picture: ");
-        report_text(out, r->why_not[i]);
+        html_text(out, r->why_not[i]);
         str_add(out, "</p>\n");
     } else if (r->picture[i].n)
-        add_picture(str_text(&r->picture[i]), i + 1, out);
+        html_picture(out, str_text(&r->picture[i]), i + 1);
     str_add(out, "</details>\n");
 }
 
@@ -179,15 +127,12 @@ static void add_points(const struct report *r, struct str *out)
 
 /* ---- the whole ---- */
 
-/* As XML has it, which HTML takes too: any tool can read it. */
 void report_page(const struct report *r, struct str *out)
 {
-    str_add(out, "<!DOCTYPE html>\n<html xmlns='http://www.w3.org/1999/xhtml' lang='en'>\n<head>"
-                 "<meta charset='utf-8'/>\n<meta name='viewport' "
-                 "content='width=device-width, initial-scale=1'/>\n<title>autogo search: ");
-    report_text(out, r->model ? r->model : "?");
-    str_addf(out, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>Search from ", style);
-    report_text(out, r->model ? r->model : "?");
+    const char *model = r->model ? r->model : "?";
+    html_begin(out, "autogo search: ", model, "");
+    str_add(out, "<h1>Search from ");
+    html_text(out, model);
     str_add(out, "</h1>\n");
     add_facts(r, out);
     add_charts(r, out);
@@ -200,5 +145,5 @@ void report_page(const struct report *r, struct str *out)
         report_reasons_table(r, out);
         str_add(out, "<p class='note'># stands for a number.</p>\n");
     }
-    str_add(out, "</body>\n</html>\n");
+    html_end(out);
 }

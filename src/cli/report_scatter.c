@@ -1,5 +1,6 @@
 #include "cli/report_chart.h"
 
+#include "base/html.h"
 #include "base/vec.h"
 
 #include <math.h>
@@ -30,7 +31,7 @@ static double shown(const struct report *r, const struct search_point *p, enum s
 static void axis_label(const struct report *r, enum search_goal g, char out[200])
 {
     struct str table = {0};
-    report_text(&table, r->table ? r->table : "an unknown table");
+    html_text(&table, r->table ? r->table : "an unknown table");
     if (g == GOAL_ACC)
         snprintf(out, 200, "estimated accuracy: change, in sigma of %.120s", str_text(&table));
     else

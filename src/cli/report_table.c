@@ -1,5 +1,7 @@
 #include "cli/report.h"
 
+#include "base/html.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -88,7 +90,7 @@ static void add_row(const struct report *r, int i, struct str *out)
         str_add(out, "executed");
     else {
         str_add(out, "does not run: ");
-        report_text(out, p->fault ? p->fault : "the reason is not known");
+        html_text(out, p->fault ? p->fault : "the reason is not known");
     }
     str_addf(out, "</td><td class='text'><a href='%s%s'>%s</a></td></tr>\n", r->prefix, p->file,
              p->file);
@@ -126,7 +128,7 @@ void report_reasons_table(const struct report *r, struct str *out)
             continue;
         }
         str_addf(out, "<tr><td>%lld</td><td class='text'>", (long long)h->reason[i].n);
-        report_text(out, h->reason[i].text);
+        html_text(out, h->reason[i].text);
         str_add(out, "</td></tr>\n");
     }
     if (others)
@@ -196,7 +198,7 @@ static void add_text_of(struct str *out, const char *before, const cJSON *v)
     if (!cJSON_IsString(v) || !v->valuestring[0])
         return;
     str_add(out, before);
-    report_text(out, v->valuestring);
+    html_text(out, v->valuestring);
 }
 
 void report_measured_table(const struct report *r, struct str *out)

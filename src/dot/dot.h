@@ -50,6 +50,26 @@ struct dot_layout {
  * NULL) is polled; `limit_s` bounds the child (0: 10 s). ST_UNSUPPORTED when Graphviz gives up. */
 enum status dot_layout_init(struct dot_layout *l, const struct graph *g, const bool *keep,
                             double limit_s, const int *cancel, struct err *err);
+/* Two versions to be shown side by side: matched nodes (`to_b`, a diff's) that come in the same
+ * order in both stand on the same row of both layouts, which are of the same height. */
+enum status dot_layout_pair_init(struct dot_layout l[2], const struct graph *const g[2],
+                                 const int32_t *to_b, bool *const keep[2], double limit_s,
+                                 const int *cancel, struct err *err);
+/* Nodes that are drawn as one box each group; the boxes' ids are the numbers of the groups, their
+ * labels are printable ASCII. Edges inside of a group are not drawn. */
+struct dot_groups {
+    int n;
+    const int *of; /* per slot: 0 .. n - 1, or -1: not drawn */
+    char *const *label;
+};
+enum status dot_layout_groups(struct dot_layout *l, const struct graph *g,
+                              const struct dot_groups *groups, double limit_s, const int *cancel,
+                              struct err *err);
 void dot_layout_done(struct dot_layout *l);
+/* A layout as an SVG element: a group of class "node" (and "added", "removed" or "changed" by
+ * `mark`, per slot) for every box, its id `prefix` and the node's number, its title the node's name
+ * and type; a path of class "edge" for every line. The page gives colours to the classes. */
+void dot_layout_svg(const struct dot_layout *l, const struct graph *g, const enum dot_mark *mark,
+                    const char *prefix, struct str *out);
 
 #endif

@@ -9,6 +9,26 @@ const char *dot_op_label(const struct node *n, char *buf, size_t size);
 /* The type of the first output (of the input for OP_OUTPUT), NULL when there is none. */
 const struct ttype *dot_node_type(const struct graph *g, const struct node *n);
 
+/* ---- pair.c ---- */
+
+/* The rank of every slot of two versions that are drawn side by side, matched nodes (graph_merge)
+ * on the same one of both; `keep` as in dot_layout_pair_init. Returns the number of ranks; caller
+ * frees rank[0] and rank[1]. */
+int dot_pair_ranks(const struct graph *const g[2], const int32_t *to_b, bool *const keep[2],
+                   int *rank[2]);
+
+/* ---- boxes.c ---- */
+
+/* In graph_topo order (of their first node), with label and size; places are still open. */
+struct dot_boxes {
+    struct dot_box *box;
+    int n_box, n_edge;
+    int *edge; /* 2 * n_edge numbers of boxes, the earlier one first */
+};
+void dot_boxes_of_nodes(const struct graph *g, const bool *keep, struct dot_boxes *out);
+void dot_boxes_of_groups(const struct graph *g, const struct dot_groups *groups,
+                         struct dot_boxes *out);
+
 /* ---- child.c ---- */
 
 /* Runs in the child: does the work and answers through dot_reply or dot_reply_error. */
@@ -38,6 +58,7 @@ struct dot_gv_layout {
     const double *width; /* of each node, in points */
     const int *edge;     /* 2 * n_edge node numbers */
     double height, node_sep;
+    const int *rank; /* of each node, the producer's always the smaller; NULL: Graphviz decides */
 };
 void dot_gv_layout(int reply_fd, int unused_fd, void *arg);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <gvc.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* cairo, behind the PNG device, has no larger pictures. */
@@ -80,6 +81,37 @@ static void set_inches(void *obj, const char *attr, double points)
     agsafeset(obj, name, text, none);
 }
 
+/* With `rank`: every edge is at least as long as its ends are apart, so that the shortest drawing
+ * has all nodes on their ranks. Parts that no edge joins hang on one more node above them all. */
+static void hold_ranks(Agraph_t *g, Agnode_t **node, Agedge_t **edge,
+                       const struct dot_gv_layout *job)
+{
+    int *part = x_malloc(((size_t)job->n_node + 1) * sizeof *part), parts = job->n_node;
+    char name[16], text[16], minlen[] = "minlen", one[] = "1", none[] = "";
+    agattr(g, AGEDGE, minlen, one);
+    for (int i = 0; i < job->n_node; i++)
+        part[i] = i;
+    for (int i = 0; i < job->n_edge; i++) {
+        int from = job->edge[2 * i], to = job->edge[2 * i + 1];
+        snprintf(text, sizeof text, "%d", job->rank[to] - job->rank[from]);
+        agsafeset(edge[i], minlen, text, none);
+        for (; part[from] != from; from = part[from])
+            part[from] = part[part[from]];
+        for (; part[to] != to; to = part[to])
+            part[to] = part[part[to]];
+        parts -= from != to;
+        part[to] = from;
+    }
+    snprintf(name, sizeof name, "top");
+    Agnode_t *top = parts > 1 ? agnode(g, name, 1) : NULL;
+    for (int i = 0; top && i < job->n_node; i++)
+        if (part[i] == i) {
+            snprintf(text, sizeof text, "%d", job->rank[i] + 1);
+            agsafeset(agedge(g, top, node[i], NULL, 1), minlen, text, none);
+        }
+    free(part);
+}
+
 typedef VEC(double) doubles;
 
 static void add_spline(doubles *out, Agedge_t *e)
@@ -131,6 +163,8 @@ void dot_gv_layout(int reply_fd, int unused_fd, void *arg)
     }
     for (int i = 0; i < job->n_edge; i++)
         edge[i] = agedge(g, node[job->edge[2 * i]], node[job->edge[2 * i + 1]], NULL, 1);
+    if (job->rank)
+        hold_ranks(g, node, edge, job);
     if (gvLayout(gvc, g, "dot") != 0) {
         fail(reply_fd, "Graphviz could not lay the graph out");
         return;

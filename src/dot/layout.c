@@ -8,7 +8,6 @@
 #include "dot/dot_priv.h"
 
 #include "base/mem.h"
-#include "base/vec.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -30,30 +29,6 @@ struct jog {
     int route, from_col, to_col, track;
     int tail, head; /* box when the edge starts / ends at this gap, else -1 */
 };
-
-static void make_label(const struct graph *g, const struct node *n, char *buf, size_t size)
-{
-    /* the longest names, shortened: a column of boxes is as wide as its widest */
-    static const char *const brief[][2] = {{"BatchNormalization", "BatchNorm"},
-                                           {"InstanceNormalization", "InstNorm"},
-                                           {"LayerNormalization", "LayerNorm"},
-                                           {"GlobalAveragePool", "GlobalAvgPool"},
-                                           {"ConvTranspose", "ConvT"}};
-    dot_op_label(n, buf, size);
-    for (size_t i = 0; i < sizeof brief / sizeof brief[0]; i++) {
-        size_t len = strlen(brief[i][0]), to = strlen(brief[i][1]);
-        if (strncmp(buf, brief[i][0], len) == 0) {
-            memmove(buf + to, buf + len, strlen(buf + len) + 1);
-            memcpy(buf, brief[i][1], to);
-        }
-    }
-    const struct ttype *t = dot_node_type(g, n);
-    bool wide = op_info(n->op)->weighted || n->op == OP_CONCAT || n->op == OP_INPUT;
-    if (wide && t && t->rank >= 2 && t->dim[1] > 0) {
-        size_t len = strlen(buf);
-        snprintf(buf + len, size - len, " %lld", (long long)t->dim[1]);
-    }
-}
 
 /* ---- splines ---- */
 
@@ -188,16 +163,34 @@ static int assign_tracks(struct jog *jog, int n)
 
 struct work {
     int n_box, n_edge, n_rank;
-    int *edge; /* box numbers, 2 * n_edge */
-    double *width;
+    const int *edge; /* box numbers, 2 * n_edge */
+    double *reply;
     const double *node, *spline; /* inside the reply */
+    const int *rank;             /* given, of every slot; NULL: Graphviz's */
     double *level;
     int *box_rank, *col; /* of every box: rank, column of its centre */
-    int *row;            /* of every rank */
+    int *row, *gap;      /* of every rank; rows down to the next one */
     struct route *route;
     struct jog **jog; /* of every gap */
     int *n_jog;
 };
+
+/* Heights of ranks that were given: those without a node lie between their neighbours. */
+static void level_ranks(struct work *w)
+{
+    int last = -1;
+    for (int r = 0; r < w->n_rank; r++)
+        w->level[r] = NAN;
+    for (int i = 0; i < w->n_box; i++)
+        w->level[w->box_rank[i]] = w->node[2 * i + 1];
+    for (int r = 0; r < w->n_rank; r++) {
+        if (isnan(w->level[r]))
+            continue;
+        for (int k = last + 1; last >= 0 && k < r; k++)
+            w->level[k] = w->level[last] + (w->level[r] - w->level[last]) * (k - last) / (r - last);
+        last = r;
+    }
+}
 
 /* ---- straightening ---- */
 
@@ -320,10 +313,21 @@ static void route_gaps(struct work *w)
                                                             .head = k + 2 == t->n ? t->to : -1};
         }
     }
-    int row = 0;
-    for (int r = 0; r < w->n_rank; r++) {
-        w->row[r] = row;
-        row += 1 + assign_tracks(w->jog[r], w->n_jog[r]);
+    for (int r = 0; r < w->n_rank; r++)
+        w->gap[r] = 1 + assign_tracks(w->jog[r], w->n_jog[r]);
+}
+
+/* The same for all of them. */
+static void set_rows(struct work *w, int n)
+{
+    int row = 0, gap;
+    for (int r = 0; r < w[0].n_rank; r++) {
+        gap = 0;
+        for (int i = 0; i < n; i++) {
+            w[i].row[r] = row;
+            gap = w[i].gap[r] > gap ? w[i].gap[r] : gap;
+        }
+        row += gap;
     }
 }
 
@@ -389,55 +393,6 @@ static void fit(struct dot_layout *l)
         }
 }
 
-static int by_pair(const void *a, const void *b)
-{
-    const int *x = a, *y = b;
-    return x[0] != y[0] ? (x[0] < y[0] ? -1 : 1) : (x[1] > y[1]) - (x[1] < y[1]);
-}
-
-/* Boxes and unique edges of the kept nodes. */
-static void gather(struct work *w, struct dot_layout *l, const struct graph *g, const bool *keep)
-{
-    int n = graph_n_nodes(g), *number = x_malloc(((size_t)graph_n_slots(g) + 1) * sizeof *number);
-    const int32_t *topo = graph_topo(g);
-    l->box = x_calloc((size_t)n + 1, sizeof *l->box);
-    w->width = x_calloc((size_t)n + 1, sizeof *w->width);
-    for (int i = 0; i < n; i++) {
-        number[topo[i]] = -1;
-        if (keep && !keep[topo[i]])
-            continue;
-        struct dot_box *b = &l->box[l->n_box];
-        b->id = topo[i];
-        make_label(g, graph_node(g, topo[i]), b->label, sizeof b->label);
-        b->w = ((int)strlen(b->label) + 2) | 1;
-        b->h = 1;
-        w->width[l->n_box] = b->w * CELL;
-        number[topo[i]] = l->n_box++;
-    }
-    VEC(int) pair = {0};
-    for (int i = 0; i < l->n_box; i++) {
-        const struct node *to = graph_node(g, l->box[i].id);
-        for (int p = 0; p < to->n_in; p++)
-            if (to->in[p].node >= 0 && number[to->in[p].node] >= 0) {
-                vec_push(&pair, number[to->in[p].node]);
-                vec_push(&pair, i);
-            }
-    }
-    int m = 0;
-    if (pair.n > 0)
-        qsort(pair.at, pair.n / 2, 2 * sizeof *pair.at, by_pair);
-    for (size_t i = 0; i + 1 < pair.n; i += 2)
-        if (m == 0 || by_pair(&pair.at[2 * m - 2], &pair.at[i]) != 0) {
-            pair.at[2 * m] = pair.at[i];
-            pair.at[2 * m + 1] = pair.at[i + 1];
-            m++;
-        }
-    w->edge = pair.at;
-    w->n_box = l->n_box;
-    w->n_edge = m;
-    free(number);
-}
-
 /* Points `node` and `spline` into the reply when it is as long as it says. */
 static bool parse_reply(struct work *w, const double *v, size_t n)
 {
@@ -460,24 +415,36 @@ static bool parse_reply(struct work *w, const double *v, size_t n)
     return at == n;
 }
 
+/* Everything but the rows. */
 static void build(struct work *w, struct dot_layout *l)
 {
     size_t n_box = (size_t)w->n_box + 1;
-    w->level = x_calloc(n_box, sizeof *w->level);
     w->box_rank = x_calloc(n_box, sizeof *w->box_rank);
     w->col = x_calloc(n_box, sizeof *w->col);
-    w->n_rank = find_ranks(w->node, w->n_box, w->level);
+    w->level = x_calloc(n_box + (size_t)w->n_rank, sizeof *w->level);
+    if (!w->rank)
+        w->n_rank = find_ranks(w->node, w->n_box, w->level);
     for (int i = 0; i < w->n_box; i++)
-        w->box_rank[i] = rank_of(w->level, w->n_rank, w->node[2 * i + 1]);
-    w->row = x_calloc((size_t)w->n_rank + 1, sizeof *w->row);
+        w->box_rank[i] =
+            w->rank ? w->rank[l->box[i].id] : rank_of(w->level, w->n_rank, w->node[2 * i + 1]);
+    if (w->rank)
+        level_ranks(w);
+    size_t n_rank = (size_t)w->n_rank + 1;
+    w->row = x_calloc(n_rank, sizeof *w->row);
+    w->gap = x_calloc(n_rank, sizeof *w->gap);
     w->route = x_calloc((size_t)w->n_edge + 1, sizeof *w->route);
-    w->jog = x_calloc((size_t)w->n_rank + 1, sizeof *w->jog);
-    w->n_jog = x_calloc((size_t)w->n_rank + 1, sizeof *w->n_jog);
+    w->jog = x_calloc(n_rank, sizeof *w->jog);
+    w->n_jog = x_calloc(n_rank, sizeof *w->n_jog);
     for (int i = 0; i < w->n_box; i++)
         w->col[i] = cell_of(w->node[2 * i]);
     route_edges(w);
     straighten(w, l->box);
     route_gaps(w);
+}
+
+/* Once rows are set. */
+static void place(struct work *w, struct dot_layout *l)
+{
     for (int i = 0; i < w->n_box; i++) {
         l->box[i].x = w->col[i] - l->box[i].w / 2;
         l->box[i].y = w->row[w->box_rank[i]];
@@ -500,42 +467,105 @@ static void work_done(struct work *w)
     free(w->level);
     free(w->box_rank);
     free(w->row);
+    free(w->gap);
     free(w->col);
-    free(w->edge);
-    free(w->width);
+    free(w->reply);
+}
+
+/* Asks Graphviz, and does all that needs no rows. */
+static enum status ask(struct work *w, const struct dot_box *box, struct dot_layout *l,
+                       double limit_s, const int *cancel, struct err *err)
+{
+    struct str reply = {0};
+    double *width = x_calloc((size_t)w->n_box + 1, sizeof *width);
+    int *rank = x_calloc((size_t)w->n_box + 1, sizeof *rank);
+    for (int i = 0; i < w->n_box; i++) {
+        width[i] = box[i].w * CELL;
+        rank[i] = w->rank ? w->rank[box[i].id] : 0;
+    }
+    struct dot_gv_layout job = {
+        w->n_box, w->n_edge, width, w->edge, ROW, GAP_CELLS * CELL, w->rank ? rank : NULL};
+    enum status st = ST_OK;
+    if (w->n_box > 0)
+        st = dot_child(dot_gv_layout, &job, -1, limit_s > 0 ? limit_s : LIMIT_S, cancel, &reply,
+                       err);
+    if (st == ST_OK && w->n_box > 0) {
+        size_t n = (reply.n - 1) / sizeof *w->reply;
+        w->reply = x_malloc(n * sizeof *w->reply + 1);
+        memcpy(w->reply, reply.s + 1, n * sizeof *w->reply);
+        if (!parse_reply(w, w->reply, n))
+            st = err_set(err, ST_UNSUPPORTED, "Graphviz gave a broken layout");
+    }
+    if (st == ST_OK)
+        build(w, l);
+    free(width);
+    free(rank);
+    str_done(&reply);
+    return st;
+}
+
+/* n of them (at most 2) on the same rows, when there are ranks; takes the boxes over. */
+static enum status lay_out(struct dot_boxes *b, int n, int *const *rank, int n_rank,
+                           struct dot_layout *l, double limit_s, const int *cancel, struct err *err)
+{
+    struct dot_layout made[2] = {0};
+    struct work w[2] = {0};
+    enum status st = ST_OK;
+    for (int i = 0; i < n; i++) {
+        made[i] = (struct dot_layout){.box = b[i].box, .n_box = b[i].n_box};
+        w[i] = (struct work){.n_box = b[i].n_box,
+                             .n_edge = b[i].n_edge,
+                             .edge = b[i].edge,
+                             .rank = rank ? rank[i] : NULL,
+                             .n_rank = n_rank};
+        if (st == ST_OK)
+            st = ask(&w[i], b[i].box, &made[i], limit_s, cancel, err);
+    }
+    if (st == ST_OK)
+        set_rows(w, n);
+    for (int i = 0; i < n; i++) {
+        if (st == ST_OK) {
+            place(&w[i], &made[i]);
+            l[i] = made[i];
+        } else
+            dot_layout_done(&made[i]);
+        work_done(&w[i]);
+        free(b[i].edge);
+    }
+    return st;
+}
+
+enum status dot_layout_pair_init(struct dot_layout l[2], const struct graph *const g[2],
+                                 const int32_t *to_b, bool *const keep[2], double limit_s,
+                                 const int *cancel, struct err *err)
+{
+    struct dot_boxes b[2];
+    int *rank[2], n = dot_pair_ranks(g, to_b, keep, rank);
+    for (int i = 0; i < 2; i++)
+        dot_boxes_of_nodes(g[i], keep[i], &b[i]);
+    enum status st = lay_out(b, 2, rank, n, l, limit_s, cancel, err);
+    for (int i = 0; i < 2; i++)
+        free(rank[i]);
+    if (st == ST_OK)
+        l[0].height = l[1].height = l[0].height > l[1].height ? l[0].height : l[1].height;
+    return st;
 }
 
 enum status dot_layout_init(struct dot_layout *l, const struct graph *g, const bool *keep,
                             double limit_s, const int *cancel, struct err *err)
 {
-    struct dot_layout made = {0};
-    struct work w = {0};
-    struct str reply = {0};
-    enum status st = ST_OK;
-    double *v = NULL;
-    gather(&w, &made, g, keep);
-    if (made.n_box > 0) {
-        struct dot_gv_layout job = {w.n_box, w.n_edge, w.width, w.edge, ROW, GAP_CELLS * CELL};
-        st = dot_child(dot_gv_layout, &job, -1, limit_s > 0 ? limit_s : LIMIT_S, cancel, &reply,
-                       err);
-        if (st == ST_OK) {
-            size_t n = (reply.n - 1) / sizeof *v;
-            v = x_malloc(n * sizeof *v + 1);
-            memcpy(v, reply.s + 1, n * sizeof *v);
-            if (parse_reply(&w, v, n))
-                build(&w, &made);
-            else
-                st = err_set(err, ST_UNSUPPORTED, "Graphviz gave a broken layout");
-        }
-    }
-    free(v);
-    str_done(&reply);
-    work_done(&w);
-    if (st == ST_OK)
-        *l = made;
-    else
-        dot_layout_done(&made);
-    return st;
+    struct dot_boxes b;
+    dot_boxes_of_nodes(g, keep, &b);
+    return lay_out(&b, 1, NULL, 0, l, limit_s, cancel, err);
+}
+
+enum status dot_layout_groups(struct dot_layout *l, const struct graph *g,
+                              const struct dot_groups *groups, double limit_s, const int *cancel,
+                              struct err *err)
+{
+    struct dot_boxes b;
+    dot_boxes_of_groups(g, groups, &b);
+    return lay_out(&b, 1, NULL, 0, l, limit_s, cancel, err);
 }
 
 void dot_layout_done(struct dot_layout *l)

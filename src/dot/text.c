@@ -2,7 +2,6 @@
  * name may hold quotes, backslashes, control characters and bytes that are not UTF-8. */
 #include "dot/dot_priv.h"
 
-#include "base/hash.h"
 #include "base/mem.h"
 
 #include <stdio.h>
@@ -223,43 +222,12 @@ void dot_text(const struct graph *g, const struct dot_opts *opts, struct str *ou
     str_add(out, "}\n");
 }
 
-/* For every slot of a, the id of the same node in b, -1 for a removed one. */
-static int32_t *match(const struct graph *a, const struct graph *b, const struct graph_diff *d)
-{
-    int na = graph_n_slots(a), nb = graph_n_slots(b);
-    int32_t *to = x_malloc(((size_t)na + 1) * sizeof *to);
-    struct strmap by_name = {0};
-    for (int32_t i = 0; i < nb; i++)
-        if (graph_node(b, i))
-            strmap_put(&by_name, node_label(graph_node(b, i)), i);
-    for (int32_t i = 0; i < na; i++) {
-        const struct node *n = graph_node(a, i);
-        to[i] = -1;
-        if (!n)
-            continue;
-        const struct node *same = i < nb ? graph_node(b, i) : NULL;
-        if (same && same->op == n->op && strcmp(node_label(same), node_label(n)) == 0) {
-            to[i] = i;
-        } else {
-            int64_t *v = strmap_get(&by_name, node_label(n));
-            to[i] = v ? (int32_t)*v : same ? i : -1;
-        }
-    }
-    for (int i = 0; i < d->n_removed; i++)
-        to[d->removed[i]] = -1;
-    for (int i = 0; i < d->n_changed; i++)
-        to[d->changed_a[i]] = d->changed_b[i];
-    strmap_done(&by_name);
-    return to;
-}
-
 void dot_diff_text(const struct graph *a, const struct graph *b, const struct graph_diff *d,
                    const struct dot_opts *opts, struct str *out)
 {
     size_t nb = (size_t)graph_n_slots(b) + 1;
     enum dot_mark *mark = x_calloc(nb, sizeof *mark);
     const struct ttype **was = x_calloc(nb, sizeof *was);
-    int32_t *to = match(a, b, d);
     for (int i = 0; i < d->n_added; i++)
         mark[d->added[i]] = DOT_ADDED;
     for (int i = 0; i < d->n_changed; i++) {
@@ -269,12 +237,9 @@ void dot_diff_text(const struct graph *a, const struct graph *b, const struct gr
 
     add_head(out, b, opts);
     add_nodes(out, b, opts, mark, was);
-    bool *gone = x_calloc((size_t)graph_n_slots(a) + 1, sizeof *gone);
     struct look red = {"old", mark_fill(DOT_REMOVED), true, NULL};
-    for (int i = 0; i < d->n_removed; i++) {
-        gone[d->removed[i]] = true;
+    for (int i = 0; i < d->n_removed; i++)
         add_node(out, a, d->removed[i], &red, opts && opts->terse);
-    }
 
     const int32_t *topo = graph_topo(b);
     for (int i = 0; i < graph_n_nodes(b); i++) {
@@ -295,18 +260,15 @@ void dot_diff_text(const struct graph *a, const struct graph *b, const struct gr
         const struct node *n = graph_node(a, id);
         for (int p = 0; p < n->n_in; p++) {
             int32_t from = n->in[p].node;
-            if (from < 0 || (!gone[from] && !gone[id]))
-                continue;
-            if ((!gone[from] && to[from] < 0) || (!gone[id] && to[id] < 0))
+            if (from < 0 || (d->to_b[from] >= 0 && d->to_b[id] >= 0))
                 continue;
             str_addf(out, "  %s%d -> %s%d [style=dashed, color=\"#c62828\"];\n",
-                     gone[from] ? "old" : "n", (int)(gone[from] ? from : to[from]),
-                     gone[id] ? "old" : "n", (int)(gone[id] ? id : to[id]));
+                     d->to_b[from] < 0 ? "old" : "n",
+                     (int)(d->to_b[from] < 0 ? from : d->to_b[from]), d->to_b[id] < 0 ? "old" : "n",
+                     (int)(d->to_b[id] < 0 ? id : d->to_b[id]));
         }
     }
     str_add(out, "}\n");
-    free(gone);
-    free(to);
     free((void *)was);
     free(mark);
 }

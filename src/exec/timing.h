@@ -37,6 +37,9 @@ struct timing {
 /* ST_USAGE: the network has another batch; ST_UNSUPPORTED as exec_new; ST_CANCELLED. */
 enum status timing_measure(struct timing *out, const struct graph *g,
                            const struct timing_opts *opts, struct err *err);
+/* Whether a result of the whole network is kept (batch as the network says, or 1): then it is in
+ * `out`, without layers. Measures nothing. */
+bool timing_known(struct timing *out, const struct graph *g, int threads);
 void timing_done(struct timing *t);
 
 /* The CPU's name, "unknown" where the system does not tell; into buf, returned. */

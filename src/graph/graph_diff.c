@@ -19,9 +19,10 @@ static void match_pair(struct matching *m, int32_t a, int32_t b)
     m->from_b[b] = a;
 }
 
-static void match_by_id(struct matching *m, const struct graph *a, const struct graph *b)
+static void match_by_id(struct matching *m, const struct graph *a, const struct graph *b,
+                        int32_t n_same)
 {
-    for (int32_t id = 0; id < graph_n_slots(a) && id < graph_n_slots(b); id++) {
+    for (int32_t id = 0; id < n_same && id < graph_n_slots(a) && id < graph_n_slots(b); id++) {
         const struct node *x = graph_node(a, id), *y = graph_node(b, id);
         if (x && y && (x == y || node_same_op(x, y)))
             match_pair(m, id, id);
@@ -33,12 +34,14 @@ static void match_by_name(struct matching *m, const struct graph *a, const struc
     struct strmap names = {0};
     const int32_t *topo = graph_topo(a);
     for (int i = 0; i < graph_n_nodes(a); i++)
-        strmap_put(&names, node_label(graph_node(a, topo[i])), topo[i]);
+        if (m->to_b[topo[i]] < 0)
+            strmap_put(&names, node_label(graph_node(a, topo[i])), topo[i]);
     topo = graph_topo(b);
     for (int i = 0; i < graph_n_nodes(b); i++) {
         const struct node *y = graph_node(b, topo[i]);
         const int64_t *at = strmap_get(&names, node_label(y));
-        if (at && m->to_b[*at] < 0 && node_same_op(graph_node(a, (int32_t)*at), y))
+        if (at && m->to_b[*at] < 0 && m->from_b[topo[i]] < 0 &&
+            node_same_op(graph_node(a, (int32_t)*at), y))
             match_pair(m, (int32_t)*at, topo[i]);
     }
     strmap_done(&names);
@@ -129,15 +132,14 @@ static bool same_node(const struct matching *m, const struct node *x, const stru
 }
 
 void graph_diff_init(struct graph_diff *d, const struct graph *a, const struct graph *b,
-                     bool same_ids)
+                     int32_t n_same)
 {
     size_t na = (size_t)graph_n_slots(a), nb = (size_t)graph_n_slots(b);
     struct matching m = {x_malloc(na * sizeof *m.to_b), x_malloc(nb * sizeof *m.from_b)};
     memset(m.to_b, -1, na * sizeof *m.to_b);
     memset(m.from_b, -1, nb * sizeof *m.from_b);
-    if (same_ids) {
-        match_by_id(&m, a, b);
-    } else {
+    match_by_id(&m, a, b, n_same);
+    if (n_same < GRAPH_SAME_IDS) {
         match_by_name(&m, a, b);
         match_by_hash(&m, a, b);
     }
@@ -157,8 +159,7 @@ void graph_diff_init(struct graph_diff *d, const struct graph *a, const struct g
         if (m.from_b[topo[i]] < 0)
             vec_push(&added, topo[i]);
     *d = (struct graph_diff){(int)added.n, (int)removed.n, (int)ca.n, added.at,
-                             removed.at,   ca.at,          cb.at};
-    free(m.to_b);
+                             removed.at,   ca.at,          cb.at,     m.to_b};
     free(m.from_b);
 }
 
@@ -168,5 +169,6 @@ void graph_diff_done(struct graph_diff *d)
     free(d->removed);
     free(d->changed_a);
     free(d->changed_b);
+    free(d->to_b);
     memset(d, 0, sizeof *d);
 }

@@ -21,6 +21,11 @@ void region_done(struct region *r);
 bool region_has(const struct region *r, int32_t id);
 /* No path leaves the region and comes back. O(V + E) at worst, stops at the region's last level. */
 bool region_is_convex(const struct graph *g, const struct region *r);
+/* The smallest convex set that holds `ids`: with every node on a path from one of them to another.
+ * Into *out (ascending, caller frees), *n_out of them. ST_USAGE: a hole. O(V + E) at worst, stays
+ * between the first and the last of them. */
+enum status region_close(const struct graph *g, const int32_t *ids, int n, int32_t **out,
+                         int *n_out, struct err *err);
 /* Connected when edge directions are ignored (edges inside the region only). */
 bool region_is_connected(const struct graph *g, const struct region *r);
 
@@ -29,18 +34,31 @@ bool region_is_connected(const struct graph *g, const struct region *r);
 enum status region_extract(const struct graph *g, const struct region *r, struct graph **out,
                            struct err *err);
 
-/* What became of a graph. Nodes are matched by id where both versions come from the same file
- * (same_ids), else by name and then by surroundings (graph_node_hashes). */
+/* What became of a graph. Nodes below `n_same` are matched by id: GRAPH_SAME_IDS when one version
+ * came of the other, the slots of the last version in common when both came of it, 0 for two files.
+ * The others are matched by name and then by surroundings (graph_node_hashes). */
+#define GRAPH_SAME_IDS INT32_MAX
 struct graph_diff {
     int n_added, n_removed, n_changed;
     int32_t *added;                 /* ids in b */
     int32_t *removed;               /* ids in a */
     int32_t *changed_a, *changed_b; /* the same node with other attributes, inputs or shapes */
+    int32_t *to_b;                  /* per slot of a: the node that it is in b, -1: none */
 };
 /* Nodes whose only difference is the type of their output count as changed ("resized"). Edges to
  * a replaced producer of the same name do not make their consumer changed. O((V+E) log V). */
 void graph_diff_init(struct graph_diff *d, const struct graph *a, const struct graph *b,
-                     bool same_ids);
+                     int32_t n_same);
 void graph_diff_done(struct graph_diff *d);
+
+/* A node of two versions, or of one of them: then the other is -1. */
+struct graph_pair {
+    int32_t a, b;
+};
+/* The nodes of both in one order, in which producers come before consumers in either. Matched nodes
+ * (`to_b`, a diff's) are one pair where they come in the same order in both, else two. Caller
+ * frees. O(V log V). */
+struct graph_pair *graph_merge(const struct graph *a, const struct graph *b, const int32_t *to_b,
+                               int *n);
 
 #endif

@@ -108,10 +108,7 @@ static enum status cmd_TOKENS(const struct call *c, struct err *err)
     TRY(session_need_model(c->s, err));
     if (c->n == 0)
         return describe_cuts(c->s, c->out, err);
-    TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
-    if (k >= session_n_segments(c->s))
-        return err_set(err, ST_USAGE, "there is no segment %d (0 to %d)", k,
-                       session_n_segments(c->s) - 1);
+    TRY(session_find_segment(c->s, c->word[0], &k, err));
     describe_tokens(c->s, k, c->out);
     return ST_OK;
 }
@@ -120,7 +117,7 @@ static enum status cmd_SEGMENT(const struct call *c, struct err *err)
 {
     int k = 0;
     TRY(session_need_model(c->s, err));
-    TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
+    TRY(session_find_segment(c->s, c->word[0], &k, err));
     TRY(session_select(c->s, k, err));
     const struct session_segment *seg = session_segment(c->s, k);
     str_addf(c->out, "segment %d: %s\n", k, seg->ops);
@@ -371,7 +368,7 @@ static enum status cmd_REPLACE(const struct call *c, struct err *err)
 {
     int k = 0;
     TRY(session_may_edit(c->s, err));
-    TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
+    TRY(session_find_segment(c->s, c->word[0], &k, err));
     TRY(session_replace(c->s, k, c->word[1], (const char *const *)c->word + 2, c->n - 2, err));
     tell_version(c);
     return ST_OK;
@@ -425,7 +422,7 @@ static enum status cmd_KEEP(const struct call *c, struct err *err)
     TRY(session_need_model(c->s, err));
     int k = session_selected(c->s);
     if (c->n)
-        TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
+        TRY(session_find_segment(c->s, c->word[0], &k, err));
     if (k < 0)
         return err_set(err, ST_USAGE, "no segment is selected (segment K)");
     return c->flags & SESSION_ASYNC ? session_keep(c->s, k, err) : keep_now(c->s, k, c->out, err);
@@ -449,7 +446,7 @@ static enum status cmd_GOTO(const struct call *c, struct err *err)
 {
     int v = 0;
     TRY(session_may_edit(c->s, err));
-    TRY(number_arg(c->word[0], "version", 0, INT32_MAX, &v, err));
+    TRY(session_find_version(c->s, c->word[0], &v, err));
     TRY(session_goto(c->s, v, err));
     tell_version(c);
     return ST_OK;
@@ -462,19 +459,105 @@ static enum status cmd_HISTORY(const struct call *c, struct err *err)
     return ST_OK;
 }
 
+static enum status cmd_MARK(const struct call *c, struct err *err)
+{
+    int v = c->n && strcmp(c->word[0], "off") == 0 ? -1 : session_cursor(c->s);
+    if (c->n && v >= 0)
+        TRY(session_find_version(c->s, c->word[0], &v, err));
+    TRY(session_mark(c->s, v, err));
+    if (v < 0)
+        str_add(c->out, "no version is marked\n");
+    else
+        str_addf(c->out, "version %d is marked\n", v);
+    return ST_OK;
+}
+
+/* "[@VERSION] [TEXT]", which is one argument; quotes around the text are none of it. */
+static enum status version_and_text(const struct call *c, int *version, const char **text,
+                                    struct err *err)
+{
+    char none[] = "", *p = c->n ? c->word[0] : none;
+    *text = "";
+    TRY(session_may_edit(c->s, err));
+    *version = session_marked(c->s) >= 0 ? session_marked(c->s) : session_cursor(c->s);
+    if (*p == '@') {
+        char *word = p + 1;
+        p += strcspn(p, " ");
+        if (*p)
+            *p++ = '\0';
+        p += strspn(p, " ");
+        TRY(session_find_version(c->s, word, version, err));
+    }
+    size_t n = strlen(p);
+    if (n > 1 && p[0] == '"' && p[n - 1] == '"') {
+        p[n - 1] = '\0';
+        p++;
+    }
+    if (*p)
+        *text = p;
+    return ST_OK;
+}
+
+static enum status cmd_NAME(const struct call *c, struct err *err)
+{
+    int v;
+    const char *text;
+    TRY(version_and_text(c, &v, &text, err));
+    TRY(session_set_name(c->s, v, text, err));
+    if (*text)
+        str_addf(c->out, "version %d is called '%s'\n", v, text);
+    else
+        str_addf(c->out, "version %d has no name\n", v);
+    return ST_OK;
+}
+
+static enum status cmd_NOTE(const struct call *c, struct err *err)
+{
+    int v;
+    const char *text;
+    TRY(version_and_text(c, &v, &text, err));
+    TRY(session_set_note(c->s, v, text, err));
+    str_addf(c->out, "version %d has %s\n", v, *text ? "the note" : "no note");
+    return ST_OK;
+}
+
+static struct comparison_said said_of(const struct session_version *v, char title[32])
+{
+    snprintf(title, 32, "version %d", v->id);
+    return (struct comparison_said){title, v->name, v->note};
+}
+
+/* From the marked version, or the first, to the current one when none are named. */
 static enum status cmd_DIFF(const struct call *c, struct err *err)
 {
-    int a = 0, b = session_cursor(c->s);
-    struct graph_diff d;
-    TRY(session_need_model(c->s, err));
+    struct session *s = c->s;
+    int a = session_marked(s), b = session_cursor(s);
+    char title[2][32];
+    struct comparison k;
+    TRY(session_need_model(s, err));
+    if (a < 0 || a == b)
+        a = 0;
     if (c->n > 0)
-        TRY(number_arg(c->word[0], "version", 0, INT32_MAX, &a, err));
+        TRY(session_find_version(s, c->word[0], &a, err));
     if (c->n > 1)
-        TRY(number_arg(c->word[1], "version", 0, INT32_MAX, &b, err));
-    TRY(session_diff(c->s, a, b, &d, err));
-    describe_diff(session_version(c->s, a)->graph, session_version(c->s, b)->graph, &d, c->out);
-    graph_diff_done(&d);
-    return ST_OK;
+        TRY(session_find_version(s, c->word[1], &b, err));
+    const struct session_version *va = session_version(s, a), *vb = session_version(s, b);
+    comparison_init(&k, va->graph, vb->graph, session_same_ids(s, a, b));
+    const struct comparison_said said[] = {said_of(va, title[0]), said_of(vb, title[1])};
+    enum status st = ST_OK;
+    s->diffed[0] = c->n < 3 ? a : -1;
+    s->diffed[1] = c->n < 3 ? b : -1;
+    if (c->n < 3)
+        describe_comparison(&k, c->out);
+    else if (c->flags & SESSION_ASYNC)
+        st = session_compare_later(s, &k, said, c->word[2], err);
+    else
+        st = session_compare_now(s, &k, said, c->word[2], err);
+    if (st == ST_OK && c->n == 3)
+        str_addf(c->out, "%s: %s\n", c->word[2],
+                 c->flags & SESSION_ASYNC ? "is being written" : "written");
+    comparison_done(&k);
+    return st;
 }
 
 static enum status fit_start(const struct call *c, struct err *err)
@@ -671,12 +754,12 @@ static enum status run_words(struct session *s, char **word, int n, unsigned fla
     return functions[w - words](&c, err);
 }
 
-/* An expression is one argument as it stands, blanks and quotes and all. */
+/* An expression or a text is one argument as it stands, blanks and quotes and all. */
 static bool split_expression(char *line, char **word, int *n)
 {
     char *name = line + strspn(line, " \t"), *rest = name + strcspn(name, " \t\r\n");
     const struct session_word *w = find_word(name, (size_t)(rest - name));
-    if (!w || !strstr(w->args, "EXPR"))
+    if (!w || (!strstr(w->args, "EXPR") && !strstr(w->args, "TEXT")))
         return false;
     char *arg = rest + strspn(rest, " \t\r\n"), *end = arg + strlen(arg);
     while (end > arg && strchr(" \t\r\n", end[-1]))

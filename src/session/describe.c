@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 void describe_ops(char *out, size_t size, const char *ops)
 {
@@ -34,6 +35,44 @@ void describe_ops(char *out, size_t size, const char *ops)
             out[k++] = *ops++;
     }
     out[k < size ? k : size - 1] = 0;
+}
+
+void describe_operator(const struct node *n, char *buf, size_t size)
+{
+    struct window w = {0};
+    int at = snprintf(buf, size, "%s", node_op_type(n));
+    if (!node_window(n, &w) || at < 0 || (size_t)at >= size)
+        return;
+    at += snprintf(buf + at, size - (size_t)at, " %lldx%lld", (long long)w.kernel[0],
+                   (long long)w.kernel[1]);
+    if ((size_t)at < size && w.stride[0] > 1)
+        at += snprintf(buf + at, size - (size_t)at, "/%lld", (long long)w.stride[0]);
+    if ((size_t)at < size && node_is_depthwise(n))
+        snprintf(buf + at, size - (size_t)at, " dw");
+    else if ((size_t)at < size && w.group > 1)
+        snprintf(buf + at, size - (size_t)at, " g%lld", (long long)w.group);
+}
+
+void describe_attribute(const struct node_attr *a, struct str *out)
+{
+    enum { MOST = 8 };
+    bool list = a->kind == ATTR_INTS || a->kind == ATTR_FLOATS;
+    str_addf(out, "%s=", a->name);
+    if (a->kind == ATTR_INT)
+        str_addf(out, "%lld", (long long)a->i);
+    else if (a->kind == ATTR_FLOAT)
+        str_addf(out, "%g", (double)a->f);
+    else if (a->kind == ATTR_STRING)
+        str_addf(out, "%.40s", (const char *)a->data);
+    else if (!list)
+        str_add(out, "...");
+    for (size_t i = 0; list && i < a->n && i < MOST; i++)
+        if (a->kind == ATTR_INTS)
+            str_addf(out, "%s%lld", i ? "," : "", (long long)((const int64_t *)a->data)[i]);
+        else
+            str_addf(out, "%s%g", i ? "," : "", (double)((const float *)a->data)[i]);
+    if (list && a->n > MOST)
+        str_add(out, ",...");
 }
 
 const char *describe_delta(int64_t v, char *buf, size_t size)
@@ -312,49 +351,49 @@ void describe_history(struct session *s, struct str *out)
         str_addf(out, "%c %d", i == session_cursor(s) ? '*' : ' ', v->id);
         if (v->parent >= 0)
             str_addf(out, " (from %d)", v->parent);
-        str_addf(out, ": %s, flops %s, parameters %s\n", v->command,
+        if (*v->name)
+            str_addf(out, " \"%s\"", v->name);
+        str_addf(out, ": %s, flops %s, parameters %s%s\n", v->command,
                  str_si((double)v->cost.flops, f, sizeof f),
-                 str_si((double)v->cost.params, p, sizeof p));
+                 str_si((double)v->cost.params, p, sizeof p),
+                 i == session_marked(s) ? ", marked" : "");
+        if (*v->note)
+            str_addf(out, "      %s\n", v->note);
     }
 }
 
-bool describe_resized(const struct graph *a, int32_t ia, const struct graph *b, int32_t ib)
+/* "3x3/2 Nx64x56x56" */
+static void add_cells(const struct comparison_cells *c, struct str *out)
 {
-    const struct node *x = graph_node(a, ia), *y = graph_node(b, ib);
-    if (x->n_out != y->n_out || x->n_in != y->n_in)
-        return false;
-    for (int i = 0; i < x->n_out; i++)
-        if (!ttype_equal(&x->out[i].type, &y->out[i].type))
-            return true;
-    for (int i = 0; i < x->n_in; i++) {
-        const struct tensor *p = node_const(x, i), *q = node_const(y, i);
-        if (p && q && !ttype_equal(tensor_type(p), tensor_type(q)))
-            return true;
-    }
-    return false;
+    if (*c->kernel)
+        str_addf(out, " %s", c->kernel);
+    if (*c->shape)
+        str_addf(out, " %s", c->shape);
 }
 
-static void add_nodes(const char *what, const struct graph *g, const int32_t *ids, int n,
-                      struct str *out)
+void describe_comparison(const struct comparison *c, struct str *out)
 {
-    for (int i = 0; i < n; i++) {
-        const struct node *node = graph_node(g, ids[i]);
-        str_addf(out, "%-8s %s (%s)\n", what, node_label(node), node_op_type(node));
-    }
-}
-
-void describe_diff(const struct graph *a, const struct graph *b, const struct graph_diff *d,
-                   struct str *out)
-{
-    struct cost ca, cb;
+    struct cost cost[2];
     char f[32], p[32];
-    cost_graph(a, &ca);
-    cost_graph(b, &cb);
-    add_nodes("removed", a, d->removed, d->n_removed, out);
-    add_nodes("added", b, d->added, d->n_added, out);
-    for (int i = 0; i < d->n_changed; i++)
-        add_nodes(describe_resized(a, d->changed_a[i], b, d->changed_b[i]) ? "resized" : "changed",
-                  b, &d->changed_b[i], 1, out);
-    str_addf(out, "flops %s, parameters %s\n", describe_delta(cb.flops - ca.flops, f, sizeof f),
-             describe_delta(cb.params - ca.params, p, sizeof p));
+    for (int i = 0; i < c->n_row; i++) {
+        const struct comparison_row *r = &c->row[i];
+        struct comparison_cells cell[2];
+        int k = r->id[1] >= 0;
+        const struct node *node = graph_node(c->g[k], r->id[k]);
+        for (int side = 0; side < 2; side++)
+            comparison_cells(c->g[side], r->id[side], &cell[side]);
+        str_addf(out, "%-8s %s (%s)", comparison_kind_name(r->kind), node_label(node),
+                 node_op_type(node));
+        add_cells(&cell[r->id[0] < 0], out);
+        if (r->id[0] >= 0 && r->id[1] >= 0 && memcmp(&cell[0], &cell[1], sizeof cell[0]) != 0) {
+            str_add(out, " ->");
+            add_cells(&cell[1], out);
+        }
+        str_add(out, "\n");
+    }
+    for (int k = 0; k < 2; k++)
+        cost_graph(c->g[k], &cost[k]);
+    str_addf(out, "flops %s, parameters %s\n",
+             describe_delta(cost[1].flops - cost[0].flops, f, sizeof f),
+             describe_delta(cost[1].params - cost[0].params, p, sizeof p));
 }

@@ -25,21 +25,23 @@ void describe_reasons(const struct session *s, struct str *out);
 /* Why a candidate was refused, with the nodes of the conflict. */
 void describe_refusal(const struct session_candidate *c, struct str *out);
 void describe_history(struct session *s, struct str *out);
-void describe_diff(const struct graph *a, const struct graph *b, const struct graph_diff *d,
-                   struct str *out);
+/* A line for each node that differs, in the order of both, and what that does to the costs. */
+void describe_comparison(const struct comparison *c, struct str *out);
 /* The settings of training, both networks' epochs and the change (fitting.h). */
 void describe_fit(const struct session *s, struct str *out);
 /* The settings of a search, how it stands, and its front (searching.h). */
 void describe_search(const struct session *s, struct str *out);
 /* Operators with the long names shortened, for table cells: "Conv3x3 BN Relu". */
 void describe_ops(char *out, size_t size, const char *ops);
+/* An operator with its window: "Conv 3x3/2", "Conv 3x3 dw". */
+void describe_operator(const struct node *n, char *buf, size_t size);
+/* "pads=1,1,1,1", long lists cut. */
+void describe_attribute(const struct node_attr *a, struct str *out);
 /* An estimated change of accuracy with its 90 % interval: "+0.42 (-0.1..+0.9) %", out of
  * distribution
  * "+0.3 (-1.2..+1.8) sigma ?"; "" when there is none. Into buf, returned. */
 const char *describe_gain_interval(const struct pred_delta *e, char *buf, size_t size);
 /* "+1.2 M", "-30 k", "0". */
 const char *describe_delta(int64_t v, char *buf, size_t size);
-/* The diff's changed nodes that got another size (type of an output or shape of a weight). */
-bool describe_resized(const struct graph *a, int32_t ia, const struct graph *b, int32_t ib);
 
 #endif

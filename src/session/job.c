@@ -46,13 +46,20 @@ void job_free(struct job *j)
     free(j->ms);
     free(j->order);
     pred_source_unref(j->source);
-    free(j->keep);
+    free(j->keep[0]);
+    free(j->keep[1]);
+    free(j->to_b);
+    free(j->group_of);
+    for (int i = 0; i < j->n_group; i++)
+        free(j->group_label[i]);
+    free(j->group_label);
     free(j->path);
     free(j->segment_of);
     free(j->origin);
     training_unref(j->training);
     evolution_unref(j->evolution);
     taking_free(j->taking);
+    comparing_free(j->comparing);
     free(j->ids);
     if (j->has_rec) {
         segdb_record_done(&j->rec);
@@ -61,8 +68,8 @@ void job_free(struct job *j)
     candidate_done(&j->cand);
     if (j->has_conflict)
         mend_conflict_done(&j->conflict);
-    if (j->has_layout)
-        dot_layout_done(&j->layout);
+    for (int i = 0; i < 2; i++)
+        dot_layout_done(&j->layout[i]);
     free(j);
 }
 
@@ -100,6 +107,18 @@ static enum status query(struct job *j, struct segdb *db)
     return ST_OK;
 }
 
+static enum status run_layout(struct job *j)
+{
+    const struct dot_groups groups = {j->n_group, j->group_of, j->group_label};
+    const struct graph *const g[2] = {j->graph, j->after};
+    enum status st =
+        j->group_of ? dot_layout_groups(j->layout, j->graph, &groups, 0, &j->cancel, &j->err)
+        : j->after  ? dot_layout_pair_init(j->layout, g, j->to_b, j->keep, 0, &j->cancel, &j->err)
+                    : dot_layout_init(j->layout, j->graph, j->keep[0], 0, &j->cancel, &j->err);
+    j->has_layout = st == ST_OK;
+    return st;
+}
+
 static enum status run_kind(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS])
 {
     switch (j->kind) {
@@ -116,11 +135,8 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
     case JOB_CANDIDATE:
     case JOB_REPAIR:
         return mutation_run(j, db, path);
-    case JOB_LAYOUT: {
-        enum status st = dot_layout_init(&j->layout, j->graph, j->keep, 0, &j->cancel, &j->err);
-        j->has_layout = st == ST_OK;
-        return st;
-    }
+    case JOB_LAYOUT:
+        return run_layout(j);
     case JOB_WRITE:
         return model_write(j->graph, j->segment_of, j->path, &j->err);
     case JOB_KEEP:
@@ -136,6 +152,8 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
         return evolution_run(j->evolution, &j->cancel, j->wake, &j->err);
     case JOB_TAKE:
         return taking_run(j, db, path);
+    case JOB_COMPARE:
+        return comparing_run(j->comparing, &j->cancel, &j->err);
     }
     return ST_INTERNAL;
 }

@@ -14,6 +14,7 @@
 #include "dot/dot.h"
 #include "mutate/mutate.h"
 #include "pred/pred.h"
+#include "session/comparing.h"
 #include "session/evolution.h"
 #include "session/layers.h"
 #include "session/session.h"
@@ -33,7 +34,8 @@ enum job_kind {
     JOB_WHY,
     JOB_TIME,
     JOB_SEARCH,
-    JOB_TAKE
+    JOB_TAKE,
+    JOB_COMPARE
 };
 
 struct job {
@@ -58,20 +60,24 @@ struct job {
     const struct npu_preset *npu;  /* CANDIDATE, REPAIR: lent by the session, or NULL; */
     int64_t cycles;                /* and what `graph` takes on it */
     double energy_uj;
-    struct pred_source *source;  /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
-    bool *keep;                  /* LAYOUT: per slot, or NULL */
+    struct pred_source *source; /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
+    bool *keep[2];              /* LAYOUT: per slot, or NULL; [1] of `after` */
+    int32_t *to_b;              /* LAYOUT with `after`: a diff's */
+    int n_group, *group_of;     /* LAYOUT: dot_groups, or 0 and NULL */
+    char **group_label;
     int slot;                    /* LAYOUT */
     uint64_t key;                /* LAYOUT */
-    char *path;                  /* WRITE */
+    char *path;                  /* WRITE, COMPARE */
     int *segment_of;             /* WRITE, or NULL */
     int segment;                 /* KEEP: what the user calls the region */
     char *origin;                /* KEEP */
-    struct graph *after;         /* WHY: a reference; `graph` is the source's */
+    struct graph *after;         /* WHY: a reference; `graph` is the source's. LAYOUT: or NULL */
     float *weight[2];            /* WHY, result: per slot of `graph`, of `after` */
     struct training *training;   /* FIT: a reference, with the results */
     double *ms;                  /* TIME, result: per slot */
     struct evolution *evolution; /* SEARCH: a reference, with what it tells */
     struct taking *taking;       /* TAKE: with the results */
+    struct comparing *comparing; /* COMPARE: with the results */
     int wake;                    /* FIT, SEARCH: where a byte tells of progress */
 
     enum status status; /* results; which ones depends on kind */
@@ -91,7 +97,7 @@ struct job {
     double delta_energy_uj;
     struct mend_conflict conflict; /* REPAIR that is infeasible */
     bool has_conflict;
-    struct dot_layout layout;
+    struct dot_layout layout[2]; /* [1]: with `after` */
     bool has_layout;
 };
 

@@ -96,16 +96,17 @@ static int split(char *text, char **word, int max)
 
 static enum status replay_replace(struct session *s, char **word, int n, struct err *err)
 {
-    int64_t k;
+    int k;
     struct job *j;
     struct version *v;
-    if (n < 3 || !str_to_i64(word[1], 0, INT32_MAX, &k))
+    if (n < 3)
         return err_set(err, ST_MODEL, "unknown command");
+    TRY(session_find_segment(s, word[1], &k, err));
     /* what the record does not name was as it is by default, whatever is set now */
     const struct session_repair plain = {0};
-    TRY(edit_compute(s, (int)k, word[2], (const char *const *)word + 3, n - 3, &plain, PATIENCE_S,
-                     &j, err));
-    enum status st = edit_version(s, (int)k, j, &v, err);
+    TRY(edit_compute(s, k, word[2], (const char *const *)word + 3, n - 3, &plain, PATIENCE_S, &j,
+                     err));
+    enum status st = edit_version(s, k, j, &v, err);
     job_free(j);
     if (st == ST_OK)
         version_adopt(s, v, s->cursor);
@@ -145,6 +146,8 @@ static enum status replay_one(struct session *s, const struct journal_record *r,
         candidate_set_hidden(s, word[1]);
     else if ((strcmp(name, "tag") == 0 || strcmp(name, "untag") == 0) && n == 3)
         tags_put(s, word[2], word[1], name[0] == 't');
+    else if (strcmp(name, "name") == 0 || strcmp(name, "note") == 0)
+        st = naming_replay(s, r->command, err);
     else if (strcmp(name, "quit") != 0)
         st = err_set(err, ST_MODEL, "unknown command");
     if (st == ST_OK && to >= 0)
@@ -212,6 +215,7 @@ static void back_to_start(struct session *s)
     candidates_drop(s);
     version_move(s, 0, NULL);
     drop_versions(s, 1);
+    naming_drop(s);
     strmap_done(&s->hidden);
     s->hidden = (struct strmap){0};
     tags_drop(s);

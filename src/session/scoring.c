@@ -58,6 +58,20 @@ void scoring_drop(struct hunt *h)
     h->source = NULL;
 }
 
+struct pred_source *scoring_source(const struct pred_model *m, const struct graph *before,
+                                   const struct graph_diff *d)
+{
+    int32_t *gone = x_malloc(((size_t)d->n_removed + (size_t)d->n_changed + 1) * sizeof *gone);
+    for (int i = 0; i < d->n_removed; i++)
+        gone[i] = d->removed[i];
+    for (int i = 0; i < d->n_changed; i++)
+        gone[d->n_removed + i] = d->changed_a[i];
+    struct pred_source *source =
+        pred_source_new(m, before, graph_topo(before), gone, d->n_removed + d->n_changed, -1);
+    free(gone);
+    return source;
+}
+
 bool scoring_between(struct session *s, const struct graph *before, const struct graph *after,
                      struct pred_delta *out)
 {
@@ -65,15 +79,10 @@ bool scoring_between(struct session *s, const struct graph *before, const struct
     struct graph_diff d;
     if (!m)
         return false;
-    graph_diff_init(&d, before, after, true);
-    int32_t *gone = x_malloc(((size_t)d.n_removed + (size_t)d.n_changed + 1) * sizeof *gone);
-    memcpy(gone, d.removed, (size_t)d.n_removed * sizeof *gone);
-    memcpy(gone + d.n_removed, d.changed_a, (size_t)d.n_changed * sizeof *gone);
-    struct pred_source *source =
-        pred_source_new(m, before, graph_topo(before), gone, d.n_removed + d.n_changed, -1);
+    graph_diff_init(&d, before, after, GRAPH_SAME_IDS);
+    struct pred_source *source = scoring_source(m, before, &d);
     pred_replacement(source, after, out);
     pred_source_unref(source);
-    free(gone);
     graph_diff_done(&d);
     return true;
 }

@@ -44,6 +44,7 @@ struct session *session_new(const struct session_opts *opts)
     s->threads = opts->threads > 0 ? opts->threads : cpus > 0 ? (int)(cpus < 256 ? cpus : 256) : 1;
     s->seed = opts->seed;
     s->spec = x_strdup("");
+    s->marked = s->diffed[0] = s->diffed[1] = -1;
     s->hunt = (struct hunt){.tag = TAG_SELECT, .segment = -1};
     s->filter_text = x_strdup("");
     session_fit_defaults(&s->fitting.set);
@@ -62,6 +63,7 @@ static void drop_model(struct session *s)
     fitting_drop(s);
     searching_drop(s);
     timed_drop(s);
+    comparing_drop(s);
     if (s->journal && s->version.n > 0 && !s->pending && session_n_versions(s) > 1)
         version_record(s, "quit", s->version.at[s->cursor]->pub.hash, NULL);
     journal_close(s->journal, true);
@@ -108,7 +110,7 @@ void session_free(struct session *s)
 
 /* ---- opening ---- */
 
-static enum status need_vocab(struct session *s, struct err *err)
+enum status session_need_vocab(struct session *s, struct err *err)
 {
     if (s->vocab)
         return ST_OK;
@@ -143,7 +145,7 @@ static enum status prepare(struct session *s, const char *spec, struct version *
 {
     struct graph *g;
     struct model_opts mo = {.seed = s->opts.seed, .input_shape = s->input_shape};
-    TRY(need_vocab(s, err));
+    TRY(session_need_vocab(s, err));
     if (s->opts.journal != SESSION_JOURNAL_OFF)
         TRY(session_need_db(s, err));
     TRY(model_open(spec, &mo, &g, err));
@@ -304,6 +306,12 @@ unsigned session_poll(struct session *s)
             break;
         case JOB_TIME:
             timed_take(s, j, &changed);
+            break;
+        case JOB_COMPARE:
+            if (j->tag == TAG_COMPARE)
+                comparing_take(s, j, &changed);
+            else
+                take_write(s, j, &changed);
             break;
         case JOB_LAYOUT:
             layout_take(s, j, &changed);

@@ -22,6 +22,7 @@
 #include "mutate/mutate.h"
 #include "pred/pred.h"
 #include "segdb/segdb.h"
+#include "session/comparison.h"
 #include <time.h>
 
 struct session; /* opaque */
@@ -100,6 +101,7 @@ struct session_version {
     int id, parent;      /* 0 is the model as opened, its parent is -1 */
     int redo;            /* the child that redo goes to, -1: none */
     const char *command; /* the canonical command that made it: "replace 5 s12"; "open ..." for 0 */
+    const char *name, *note; /* what the user calls it and says of it; "" for none */
     const struct graph *graph;
     uint64_t hash; /* graph_hash */
     struct cost cost;
@@ -111,13 +113,29 @@ int session_cursor(const struct session *s);
 int session_n_versions(const struct session *s);
 /* NULL when there is no such version. Until the next edit. */
 const struct session_version *session_version(const struct session *s, int id);
-/* Changes from version a to version b (graph_diff_done it). */
-enum status session_diff(const struct session *s, int a, int b, struct graph_diff *d,
-                         struct err *err);
+/* Which ids are the same nodes in both, as graph_diff_init has it. The versions exist. */
+int32_t session_same_ids(const struct session *s, int a, int b);
+
+/* The version that a word means, its number or its name. ST_USAGE: there is none. */
+enum status session_find_version(const struct session *s, const char *word, int *out,
+                                 struct err *err);
 
 enum status session_undo(struct session *s, struct err *err); /* ST_NO: nothing to undo */
 enum status session_redo(struct session *s, struct err *err);
 enum status session_goto(struct session *s, int version, struct err *err);
+
+/* Gives a version a name or a note, "" takes it off; journalled. ST_USAGE: control characters, more
+ * than so many bytes, not UTF-8; a name that another version has, or that would mean something else
+ * in the command language. */
+enum { SESSION_NAME = 40, SESSION_NOTE = 200 };
+enum status session_set_name(struct session *s, int version, const char *name, struct err *err);
+enum status session_set_note(struct session *s, int version, const char *note, struct err *err);
+/* The one that others are to be compared with, -1: none. Not journalled. */
+int session_marked(const struct session *s);
+enum status session_mark(struct session *s, int version, struct err *err);
+
+/* The versions that the command `diff` showed last; false: it showed none, or wrote them. */
+bool session_diffed(const struct session *s, int *a, int *b);
 
 /* ---- segments of the current version ---- */
 
@@ -129,11 +147,22 @@ struct session_segment {
     char why[256]; /* why not */
     char *ops;     /* "Conv3x3 BatchNormalization Relu" in topological order */
 };
-/* Segments are numbered 0.. in the order of the segmentation. */
+/* Segments are numbered 0.. in the order of the segmentation; behind them come those of the user's
+ * choice, in the order in which they were made. */
 int session_n_segments(const struct session *s);
+/* These nodes, and those on paths between them, as a segment: the one that they are already, or one
+ * more. It belongs to the version. ST_USAGE: a hole among the ids. */
+enum status session_own_segment(struct session *s, const int32_t *ids, int n, int *k,
+                                struct err *err);
 /* Worked out when first asked for. NULL when out of range. Until the next edit. */
 const struct session_segment *session_segment(struct session *s, int k);
-/* Segment index per node slot (-1: none), for dot_opts.segment. Until the next edit. */
+/* The segment that a word names: "5", or "nodes:conv1,#17", which is session_own_segment of nodes
+ * said by name or by number. ST_USAGE: there is no such segment or node. */
+enum status session_find_segment(struct session *s, const char *word, int *k, struct err *err);
+/* The word for segment k, which exists, that means the same whatever was asked for before. */
+void session_segment_word(const struct session *s, int k, struct str *out);
+/* Index of the segment that the vocabulary puts the node in, per slot (-1: none), for
+ * dot_opts.segment. Until the next edit. */
 const int *session_segment_of(const struct session *s);
 const struct bpe_segmentation *session_segmentation(const struct session *s);
 /* The selected segment, -1 when none. */
@@ -339,6 +368,7 @@ enum {
     SESSION_CHANGED_SEARCH = 64,   /* searching.h */
     SESSION_CHANGED_VERSION = 128, /* the current one is another */
     SESSION_CHANGED_BATCH = 256,   /* how far it is */
+    SESSION_CHANGED_COMPARED = 512,
 };
 /* Readable when results wait. Valid for the life of the session. */
 int session_fd(const struct session *s);
@@ -357,13 +387,19 @@ bool session_notice_good(const struct session *s);
 /* Layouts in cells, made by a worker. Each slot holds one; a new request cancels the one before. */
 enum session_layout_slot {
     SESSION_LAYOUT_MAIN,
-    SESSION_LAYOUT_BEFORE,
-    SESSION_LAYOUT_AFTER,
+    SESSION_LAYOUT_GRAPH,
+    SESSION_LAYOUT_PAIR, /* two of them, aligned (dot_layout_pair_init) */
     SESSION_LAYOUT_COUNT
 };
 /* keep: per slot of g (NULL: all), copied. `key` is the caller's word for what it asked. */
 void session_request_layout(struct session *s, enum session_layout_slot slot, const struct graph *g,
                             const bool *keep, uint64_t key);
+/* The same for SESSION_LAYOUT_PAIR; to_b: a diff's. All is copied. */
+void session_request_layouts(struct session *s, const struct graph *const g[2], const int32_t *to_b,
+                             bool *const keep[2], uint64_t key);
+/* The same of boxes that stand for several nodes each; copied. */
+void session_request_groups(struct session *s, enum session_layout_slot slot, const struct graph *g,
+                            const struct dot_groups *groups, uint64_t key);
 /* The newest layout of the slot, its key in *key; NULL when none yet (or it failed: *why is its
  * reason, NULL while it is being made; key and why may be NULL). Until the next poll. */
 const struct dot_layout *session_layout(const struct session *s, enum session_layout_slot slot,
@@ -375,12 +411,30 @@ const struct dot_layout *session_layout(const struct session *s, enum session_la
 enum status session_export(struct session *s, const char *path, struct err *err);
 /* The same on a worker; session_notice() tells how it went. */
 enum status session_export_later(struct session *s, const char *path, struct err *err);
-/* Graph a compared with b as one picture (dot svg png pdf). */
-enum status session_export_diff(const struct graph *a, const struct graph *b, bool same_ids,
+/* Graph a compared with b (n_same: graph_diff_init's) as one picture (dot svg png pdf). */
+enum status session_export_diff(const struct graph *a, const struct graph *b, int32_t n_same,
                                 const char *path, struct err *err);
 /* The same as an SVG element, added to `out`. */
-enum status session_draw_diff(const struct graph *a, const struct graph *b, bool same_ids,
+enum status session_draw_diff(const struct graph *a, const struct graph *b, int32_t n_same,
                               struct str *out, struct err *err);
+/* ---- comparing: comparison.h ---- */
+
+/* What both cost, worked out on this thread; and asked of a worker: NULL until it has it (then
+ * SESSION_CHANGED_COMPARED), or when others were asked for since. Until the next poll. */
+void session_measure(struct session *s, const struct comparison *c, struct comparison_costs *out);
+void session_compare(struct session *s, const struct comparison *c);
+const struct comparison_costs *session_compared(const struct session *s,
+                                                const struct comparison *c);
+/* As a page (html) or one picture (svg png pdf dot), by suffix; later: on a worker,
+ * session_notice() tells how it went. */
+enum status session_compare_check(const char *path, struct err *err);
+enum status session_compare_now(struct session *s, const struct comparison *c,
+                                const struct comparison_said said[2], const char *path,
+                                struct err *err);
+enum status session_compare_later(struct session *s, const struct comparison *c,
+                                  const struct comparison_said said[2], const char *path,
+                                  struct err *err);
+
 /* Any graph; segment_of as dot_opts.segment or NULL. */
 enum status session_write(const struct graph *g, const int *segment_of, const char *path,
                           struct err *err);

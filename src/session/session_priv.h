@@ -26,18 +26,19 @@ enum {
     TAG_SEARCH,
     TAG_TAKE,
     TAG_BATCH,
+    TAG_COMPARE,
     TAG_LAYOUT /* + slot */
 };
 
 struct version {
     struct session_version pub;
     struct graph *graph;
-    char *command;
+    char *command, *name, *note;
     bool segmented;
     struct bpe_segmentation seg;
-    struct session_segment *segment; /* seg.n_segments of them */
-    bool *segment_done;              /* which are worked out */
-    int *segment_of;                 /* per slot */
+    struct session_segment **segment;  /* seg.n_segments of them, NULL: not worked out yet */
+    VEC(struct session_segment *) own; /* made by the user */
+    int *segment_of;                   /* per slot */
     bool on_npu; /* the next two are worked out, for the session's accelerator */
     int64_t cycles;
     double energy_uj;
@@ -126,7 +127,8 @@ struct session {
     char *spec;
     uint64_t model_hash;
     VEC(struct version *) version;
-    int cursor;
+    int cursor, marked; /* marked: -1: none */
+    int diffed[2];      /* session_diffed; -1: none */
     struct bpe_vocab *vocab;
     char *npu_name;
     struct npu_preset npu;
@@ -161,6 +163,7 @@ struct session {
 
     struct graph *timing; /* whose nodes' times were asked for last, or NULL */
     struct job *timed;    /* the answer about it, or NULL */
+    struct job *compared; /* the answer about the versions compared last, or NULL */
     struct layout layout[SESSION_LAYOUT_COUNT];
     struct fitting fitting;
     struct searching searching;
@@ -171,6 +174,8 @@ struct session {
 
 /* session.c */
 enum status session_need_model(const struct session *s, struct err *err);
+/* The vocabulary is read. */
+enum status session_need_vocab(struct session *s, struct err *err);
 /* As above, and no question about an old journal is open. */
 enum status session_may_edit(const struct session *s, struct err *err);
 /* This thread's handle on the databases as they are now. */
@@ -214,8 +219,19 @@ enum status version_move(struct session *s, int to, struct err *err);
 /* Where undo and redo lead; ST_NO when nowhere. */
 enum status version_undo_target(const struct session *s, int *to, struct err *err);
 enum status version_redo_target(const struct session *s, int *to, struct err *err);
+
+/* segments.c */
+/* Cuts a version, as far as there is a vocabulary. */
+enum status segments_cut(struct session *s, struct version *v, struct err *err);
+void segments_done(struct version *v);
 /* "Conv3x3 BatchNormalization Relu" of these nodes in topological order; caller frees. */
 char *version_ops(const struct graph *g, const int32_t *ids, int n);
+/* Of its session_segment_word: part of the seed of a replacement. */
+uint64_t segment_key(const struct session *s, int k);
+
+/* naming.c: a record of the journal, "name @3 TEXT". */
+enum status naming_replay(struct session *s, const char *command, struct err *err);
+void naming_drop(struct session *s); /* of the versions that are there */
 
 /* hunt.c */
 /* Asks for the candidates of segment k of the current version; what was there is dropped. A segment
@@ -318,6 +334,10 @@ enum status searching_end(const struct session *s, struct err *err);
 void taking_take(struct session *s, struct job *j, unsigned *changed);
 /* session_search_take on this thread; what came of it is added to `out` as a line. */
 enum status taking_now(struct session *s, int i, struct str *out, struct err *err);
+
+/* comparing.c */
+void comparing_take(struct session *s, struct job *j, unsigned *changed);
+void comparing_drop(struct session *s);
 
 /* timed.c */
 void timed_take(struct session *s, struct job *j, unsigned *changed);

@@ -6,17 +6,11 @@
 
 void version_free(struct version *v)
 {
-    for (int k = 0; k < v->seg.n_segments && v->segment; k++) {
-        region_done(&v->segment[k].region);
-        free(v->segment[k].ops);
-    }
-    if (v->segmented)
-        bpe_segmentation_done(&v->seg);
-    free(v->segment);
-    free(v->segment_done);
-    free(v->segment_of);
+    segments_done(v);
     graph_unref(v->graph);
     free(v->command);
+    free(v->name);
+    free(v->note);
     free(v);
 }
 
@@ -26,6 +20,7 @@ void versions_done(struct session *s)
         version_free(s->version.at[i]);
     vec_done(&s->version);
     s->cursor = 0;
+    s->marked = s->diffed[0] = s->diffed[1] = -1;
 }
 
 static struct version *current(const struct session *s)
@@ -35,31 +30,15 @@ static struct version *current(const struct session *s)
 
 /* ---- moving ---- */
 
-static enum status segment(struct session *s, struct version *v, struct err *err)
-{
-    if (v->segmented || !s->vocab)
-        return ST_OK;
-    TRY(bpe_segment_graph(s->vocab, v->graph, &v->seg, err));
-    v->segmented = true;
-    int n = v->seg.n_segments, slots = graph_n_slots(v->graph);
-    v->segment = x_calloc((size_t)n + 1, sizeof *v->segment);
-    v->segment_done = x_calloc((size_t)n + 1, sizeof *v->segment_done);
-    v->segment_of = x_malloc(((size_t)slots + 1) * sizeof *v->segment_of);
-    for (int i = 0; i < slots; i++)
-        v->segment_of[i] = -1;
-    for (int k = 0; k < n; k++)
-        for (int i = 0; i < v->seg.segment[k].len; i++)
-            v->segment_of[v->seg.order[v->seg.segment[k].start + i]] = k;
-    return ST_OK;
-}
-
 enum status version_new(struct session *s, const struct graph *g, const char *command,
                         struct version **out, struct err *err)
 {
     struct version *v = x_calloc(1, sizeof *v);
     v->graph = graph_ref(g);
     v->command = x_strdup(command);
-    enum status st = segment(s, v, err);
+    v->name = x_strdup("");
+    v->note = x_strdup("");
+    enum status st = segments_cut(s, v, err);
     if (st != ST_OK) {
         version_free(v);
         return st;
@@ -67,6 +46,8 @@ enum status version_new(struct session *s, const struct graph *g, const char *co
     v->pub = (struct session_version){.parent = -1,
                                       .redo = -1,
                                       .command = v->command,
+                                      .name = v->name,
+                                      .note = v->note,
                                       .graph = v->graph,
                                       .hash = graph_hash(g),
                                       .time = time(NULL)};
@@ -171,91 +152,20 @@ const struct session_version *session_version(const struct session *s, int id)
     return id >= 0 && (size_t)id < s->version.n ? &s->version.at[id]->pub : NULL;
 }
 
-enum status session_diff(const struct session *s, int a, int b, struct graph_diff *d,
-                         struct err *err)
+int32_t session_same_ids(const struct session *s, int a, int b)
 {
-    const struct session_version *va = session_version(s, a), *vb = session_version(s, b);
-    if (!va || !vb)
-        return err_set(err, ST_USAGE, "there is no version %d", va ? b : a);
-    graph_diff_init(d, va->graph, vb->graph, true);
-    return ST_OK;
+    int x = a, y = b; /* parents have smaller numbers */
+    while (x != y)
+        if (x > y)
+            x = session_version(s, x)->parent;
+        else
+            y = session_version(s, y)->parent;
+    return x == a || x == b ? GRAPH_SAME_IDS : graph_n_slots(session_version(s, x)->graph);
 }
 
-/* ---- segments ---- */
-
-struct by_pos {
-    int pos;
-    int32_t id;
-};
-
-static int cmp_pos(const void *a, const void *b)
+bool session_diffed(const struct session *s, int *a, int *b)
 {
-    const struct by_pos *x = a, *y = b;
-    return (x->pos > y->pos) - (x->pos < y->pos);
-}
-
-char *version_ops(const struct graph *g, const int32_t *ids, int n)
-{
-    struct str b = {0};
-    struct by_pos *at = x_calloc((size_t)n + 1, sizeof *at);
-    for (int i = 0; i < n; i++)
-        at[i] = (struct by_pos){graph_topo_pos(g, ids[i]), ids[i]};
-    qsort(at, (size_t)n, sizeof *at, cmp_pos);
-    for (int i = 0; i < n; i++) {
-        const struct node *node = graph_node(g, at[i].id);
-        struct window w;
-        str_addf(&b, "%s%s", i ? " " : "", node_op_type(node));
-        if (node_window(node, &w))
-            str_addf(&b, "%lldx%lld%s", (long long)w.kernel[0], (long long)w.kernel[1],
-                     node_is_depthwise(node) ? "dw"
-                     : w.group > 1           ? "g"
-                                             : "");
-    }
-    free(at);
-    return b.s ? str_take(&b) : x_strdup("");
-}
-
-static void work_out(const struct version *v, int k, struct session_segment *out)
-{
-    const struct bpe_segment *p = &v->seg.segment[k];
-    struct err err = {0};
-    out->known = p->known;
-    if (region_init(&out->region, v->graph, v->seg.order + p->start, p->len, &err) != ST_OK)
-        snprintf(out->why, sizeof out->why, "%s", err.msg);
-    else
-        out->ok = mutate_region_ok(v->graph, &out->region, out->why, sizeof out->why);
-    if (out->ok)
-        out->why[0] = '\0';
-    cost_nodes(v->graph, v->seg.order + p->start, p->len, &out->cost);
-    out->ops = version_ops(v->graph, v->seg.order + p->start, p->len);
-}
-
-int session_n_segments(const struct session *s)
-{
-    const struct version *v = current(s);
-    return v && v->segmented ? v->seg.n_segments : 0;
-}
-
-const struct session_segment *session_segment(struct session *s, int k)
-{
-    struct version *v = current(s);
-    if (!v || !v->segmented || k < 0 || k >= v->seg.n_segments)
-        return NULL;
-    if (!v->segment_done[k]) {
-        work_out(v, k, &v->segment[k]);
-        v->segment_done[k] = true;
-    }
-    return &v->segment[k];
-}
-
-const int *session_segment_of(const struct session *s)
-{
-    const struct version *v = current(s);
-    return v && v->segmented ? v->segment_of : NULL;
-}
-
-const struct bpe_segmentation *session_segmentation(const struct session *s)
-{
-    const struct version *v = current(s);
-    return v && v->segmented ? &v->seg : NULL;
+    *a = s->diffed[0];
+    *b = s->diffed[1];
+    return *a >= 0;
 }

@@ -293,7 +293,7 @@ static void check_same(const struct graph *g, const struct graph *child)
 {
     struct graph_diff d;
     assert_true(graph_hash(g) == graph_hash(child));
-    graph_diff_init(&d, g, child, false);
+    graph_diff_init(&d, g, child, 0);
     if (d.n_added || d.n_removed || d.n_changed) {
         const char *first = d.n_added     ? node_label(graph_node(child, d.added[0]))
                             : d.n_removed ? node_label(graph_node(g, d.removed[0]))

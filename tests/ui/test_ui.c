@@ -128,8 +128,12 @@ static void walk(int cols, int rows)
     assert_true(vt_expect(v, "segments"));
     vt_keys(v, "j j j");
     assert_true(vt_matches(v, "segments"));
-    vt_keys(v, "Tab");
-    assert_true(vt_matches(v, "segments-drawing"));
+    vt_keys(v, "Tab Down Down");
+    assert_true(vt_matches(v, "graph"));
+    vt_keys(v, "z z");
+    assert_true(vt_matches(v, "graph-node"));
+    vt_keys(v, "Z Z Z");
+    assert_true(vt_matches(v, "graph-segments"));
     vt_keys(v, "Tab Enter");
     assert_true(vt_expect(v, "candidates"));
     vt_settle(v);
@@ -590,7 +594,7 @@ static void test_ascii_mono(void **state)
     assert_true(vt_expect(v, "segments"));
     assert_true(vt_matches(v, "ascii-segments"));
     vt_keys(v, "j Tab");
-    assert_true(vt_matches(v, "ascii-drawing"));
+    assert_true(vt_matches(v, "ascii-graph"));
     vt_keys(v, "Tab Enter");
     assert_true(vt_expect(v, "candidates"));
     vt_settle(v);
@@ -880,7 +884,7 @@ static void test_script(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
     vt_free(v);
     shell("grep -q 'segment 3' shown.txt && grep -q ' fit, ' shown.txt && test -s out.onnx && "
-          "grep -q '<svg' out.svg && grep -q '<svg' both.svg && grep -q 'FLOPs (paper)' both.txt");
+          "grep -q '<svg' out.svg && grep -q '<svg' both.svg && grep -q 'energy, uJ' both.txt");
     char cmd[700];
     snprintf(cmd, sizeof cmd, "'%s' verify out.onnx >/dev/null", program);
     shell(cmd);
@@ -981,6 +985,145 @@ static void test_record(void **state)
     check_record(80, 24);
     fresh(state); /* nothing to go on with */
     check_record(200, 60);
+}
+
+/* ---- versions: names, marks, any two compared ---- */
+
+static void check_versions(int cols, int rows, const char *locale, const char *screens)
+{
+    char name[64];
+    struct vt_opts o = {
+        .rows = rows, .cols = cols, .locale = locale, .term = locale ? "vt100" : NULL};
+    shell("rm -f rec.ag page.html both.svg");
+    struct vt *v = start_with(&o, "zoo:resnet50", NULL, NULL);
+    assert_true(vt_expect(v, "segments"));
+    vt_type(v, ":record rec.ag\r:edit layer2.1.conv1 width=96\r");
+    assert_true(vt_expect(v, "version 1: edit"));
+    vt_type(v, ":edit layer3.0.conv1 kernel=3\r");
+    assert_true(vt_expect(v, "version 2: edit"));
+    vt_type(v, ":goto 0\r:edit layer2.1.conv1 before=relu6\r");
+    assert_true(vt_expect(v, "version 3: edit"));
+    /* a name, a note, a mark; what is no name is refused in one line */
+    vt_keys(v, "h");
+    assert_true(vt_expect(v, "c compares it with the current one"));
+    vt_keys(v, "g j"); /* 3, which is set in before 1 would be if it were older */
+    vt_type(v, ":name @2 two changes\r");
+    assert_true(vt_expect(v, "version 2 is called 'two changes'"));
+    vt_type(v, ":name @1 two changes\r");
+    assert_true(vt_expect(v, "autogo: version 2 is called 'two changes' already"));
+    vt_type(v, ":name 12\r");
+    assert_true(vt_expect(v, "autogo: '12' is a number"));
+    vt_type(v, ":name a name that is longer than forty characters are\r");
+    assert_true(vt_expect(v, "autogo: a name of 47 bytes is too long: 40 at most"));
+    vt_keys(v, "G r"); /* version 3 */
+    assert_true(vt_expect(v, ":name @3"));
+    vt_type(v, "clipped\r");
+    assert_true(vt_expect(v, "version 3 is called 'clipped'"));
+    vt_keys(v, "t");
+    vt_type(v, "clips what the block reads & <costs> nothing\r");
+    assert_true(vt_expect(v, "version 3 has the note"));
+    vt_keys(v, "v");
+    assert_true(vt_expect(v, "version 3 is marked"));
+    vt_keys(v, "v");
+    assert_true(vt_expect(v, "no version is marked"));
+    vt_type(v, ":mark\r"); /* the one under the cursor */
+    assert_true(vt_expect(v, "c compares it with version 3 (*)"));
+    snprintf(name, sizeof name, "%shistory-named", screens);
+    assert_true(vt_matches(v, name));
+    /* the marked one with the one under the cursor: two branches */
+    vt_keys(v, "g j j c");
+    assert_true(vt_expect(v, "version 3 \"clipped\""));
+    assert_true(vt_expect(v, "version 2 \"two changes\""));
+    assert_true(vt_expect(v, "- 1 removed"));
+    assert_true(vt_expect(v, "not measured"));
+    vt_settle(v);
+    snprintf(name, sizeof name, "%scompare-versions", screens);
+    assert_true(vt_matches(v, name));
+    /* the next node that differs; each alone; the list, which stands where the drawing is */
+    vt_keys(v, "n n");
+    assert_true(vt_expect(v, "layer2.1.conv1 (Conv)"));
+    vt_keys(v, "Tab");
+    vt_quiet(v, 100);
+    assert_null(strstr(vt_text(v), "version 2 \""));
+    vt_keys(v, "Tab");
+    assert_true(vt_expect(v, "version 2 \""));
+    assert_null(strstr(vt_text(v), "version 3 \""));
+    vt_keys(v, "Tab j j");
+    assert_true(vt_expect(v, "operator"));
+    snprintf(name, sizeof name, "%scompare-list", screens);
+    assert_true(vt_matches(v, name));
+    vt_keys(v, "G Enter"); /* the last one, in the drawing */
+    assert_true(vt_expect(v, "~Conv 3x3"));
+    vt_type(v, "/layer1.0.conv1\r");
+    assert_true(vt_expect(v, "layer1.0.conv1 (Conv)"));
+    /* written, and by name */
+    vt_keys(v, "e");
+    assert_true(vt_expect(v, ":export"));
+    vt_type(v, "page.html\r");
+    assert_true(vt_expect(v, "page.html: written"));
+    vt_type(v, ":diff clipped \"two changes\" both.svg\r");
+    assert_true(vt_expect(v, "both.svg: written"));
+    vt_type(v, ":diff clipped 0\r");
+    assert_true(vt_expect(v, "- 1 removed  + 0 added"));
+    vt_type(v, ":diff nosuch\r");
+    assert_true(vt_expect(v, "autogo: no version is called 'nosuch'"));
+    vt_type(v, ":goto cl\t\r"); /* completed */
+    assert_true(vt_expect(v, "version 3: edit"));
+    vt_type(v, ":record off\r");
+    assert_true(vt_expect(v, "recorded"));
+    quit(v);
+    shell("grep -q '<svg' both.svg && test $(grep -c \"<svg\" page.html) = 2 && "
+          "grep -q 'clips what the block reads &#38; &#60;costs&#62; nothing' page.html");
+    check_file(
+        "rec.ag",
+        "# Recorded by autogo. It runs with: autogo run FILE, or :play FILE in the workbench.\n"
+        "open zoo:resnet50\nedit layer2.1.conv1 width=96\nedit layer3.0.conv1 kernel=3\n"
+        "goto 0\nedit layer2.1.conv1 before=relu6\nhistory\nname @2 two changes\n"
+        "name @3 clipped\nnote @3 clips what the block reads & <costs> nothing\nmark 3\n"
+        "mark off\nmark 3\ndiff 3 2\ndiff 3 2 page.html\n"
+        "diff clipped \"two changes\" both.svg\ndiff clipped 0\ngoto clipped\n");
+}
+
+static void test_versions(void **state)
+{
+    check_versions(80, 24, NULL, "");
+    fresh(state);
+    check_versions(200, 60, NULL, "");
+    fresh(state);
+    check_versions(80, 24, "C", "ascii-");
+}
+
+/* What a script that was recorded says of versions is played again, and comes back after a crash.
+ */
+static void test_names_come_back(void **state)
+{
+    (void)state;
+    char cmd[1200];
+    shell("printf 'open zoo:fsrcnn-3\nedit feature after=relu6\nname two words\nnote so it is\n"
+          "mark 1\ndiff\n' >names.ag");
+    struct vt *v = start(80, 24, NULL);
+    vt_type(v, ":play names.ag\r");
+    assert_true(vt_expect(v, "played to its end"));
+    assert_true(vt_expect(v, "version 1 \"two words\"")); /* with the first */
+    vt_type(v, ":record again.ag\r");
+    assert_true(vt_expect(v, "recording"));
+    kill(vt_pid(v), SIGKILL);
+    vt_wait(v);
+    vt_free(v);
+    shell("grep -q '^name @1 two words$' again.ag && grep -q '^note @1 so it is$' again.ag && "
+          "grep -q '^mark 1$' again.ag");
+    v = start(80, 24, "zoo:fsrcnn-3");
+    assert_true(vt_expect(v, "go on where you were? (y/n)  3 edits"));
+    vt_keys(v, "y");
+    vt_type(v, "h");
+    assert_true(vt_expect(v, "two words"));
+    assert_true(vt_expect(v, "so it is"));
+    quit(v);
+    snprintf(cmd, sizeof cmd,
+             "'%s' run again.ag --json </dev/null >said && grep -q '\"name\":\"two words\","
+             "\"note\":\"so it is\"' said && rm names.ag again.ag",
+             program);
+    shell(cmd);
 }
 
 static void test_play(void **state)
@@ -1353,7 +1496,7 @@ static void test_heat(void **state)
     assert_true(vt_expect(v, "[Conv 7x7/2 64"));
     vt_keys(v, "t");
     assert_true(vt_expect(v, "coloured by cycles; 9 is the most"));
-    assert_true(vt_expect(v, "6Conv 7x7/2 646"));
+    assert_true(vt_expect(v, "6Conv 7x7/2 64]"));
     vt_type(v, ":heat parameters\r");
     assert_true(vt_expect(v, "coloured by parameters"));
     vt_type(v, ":heat what\r");
@@ -1396,6 +1539,80 @@ static void test_nodes(void **state)
     vt_type(v, ":nodes\r");
     assert_true(vt_expect(v, "Nx64x112x112"));
     quit(v);
+}
+
+/* The drawing over the whole screen: along edges, near and far, and nodes marked in it as a
+ * segment.
+ */
+static void test_graph(void **state)
+{
+    (void)state;
+    struct vt *v = start(200, 50, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_type(v, ":record graph.ag\r");
+    vt_keys(v, "j j j Tab");
+    assert_true(vt_expect(v, "layer1.1.conv1  Conv 1x1"));
+    assert_true(vt_expect(v, "segment 3: Conv1x1 BN"));
+    assert_true(vt_expect(v, "[Conv 1x1 64]"));
+    vt_keys(v, "Down Down j");
+    assert_true(vt_expect(v, "layer1.1.conv2  Conv 3x3"));
+    vt_keys(v, "Up");
+    assert_true(vt_expect(v, "layer1.1.relu1  Relu"));
+    vt_keys(v, "g");
+    assert_true(vt_expect(v, "input  input"));
+    vt_keys(v, "G");
+    assert_true(vt_expect(v, "output  output"));
+    /* the branch beside */
+    vt_type(v, "/layer2.0.downsample\r");
+    assert_true(vt_expect(v, "layer2.0.downsample"));
+    vt_keys(v, "Left");
+    assert_true(vt_expect(v, "reads layer2.0."));
+    assert_true(vt_expect(v, "reads layer2.0.relu1") || vt_expect(v, "reads layer2.0.bn"));
+    vt_keys(v, "Right");
+    assert_true(vt_expect(v, "layer2.0.downsample.0  Conv") ||
+                vt_expect(v, "layer2.0.downsample.1  Batch"));
+    vt_type(v, "/Nx2048x7x7\r");
+    assert_true(vt_expect(v, "gives Nx2048x7x7"));
+    vt_type(v, "/no such node\r");
+    assert_true(vt_expect(v, "no node matches"));
+    /* from afar: what repeats is one box, or not */
+    vt_type(v, "/layer1.1.conv1\r");
+    vt_keys(v, "Z");
+    assert_true(vt_expect(v, "[ x2 (3-4) Conv1x1 BN Relu"));
+    assert_true(vt_expect(v, "2 times the same segment"));
+    vt_keys(v, "v");
+    assert_true(vt_expect(v, "nodes are marked; z goes nearer"));
+    vt_keys(v, "F");
+    assert_true(vt_expect(v, "[ 3 Conv1x1 BN Relu"));
+    vt_keys(v, "Z");
+    assert_true(vt_expect(v, "this is all of it"));
+    vt_type(v, ":heat FLOPs\r");
+    assert_true(vt_expect(v, "9 is the most of a box"));
+    vt_type(v, ":heat off\r");
+    vt_type(v, ":zoom-in what\r");
+    assert_true(vt_expect(v, "the drawing shows segments, the network"));
+    vt_type(v, ":zoom-in node\r");
+    assert_true(vt_expect(v, "the node and its neighbours"));
+    vt_keys(v, "z");
+    assert_true(vt_expect(v, "nearer it does not go"));
+    /* marked nodes, with what is between, are a segment */
+    vt_keys(v, "Z Z v j j j v");
+    assert_true(vt_expect(v, "2 nodes marked"));
+    assert_true(vt_expect(v, "*Conv 1x1 64*"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "segment 19  Conv1x1 BN Relu Conv3x3"));
+    vt_settle(v);
+    vt_keys(v, "q V");
+    assert_true(vt_expect(v, "no node is marked"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "segment 3  Conv1x1 BN"));
+    vt_settle(v);
+    vt_keys(v, "q j Tab");
+    assert_true(vt_expect(v, "19 Conv1x1 BN Relu Conv3x3"));
+    vt_type(v, ":record off\r");
+    assert_true(vt_expect(v, "commands recorded"));
+    quit(v);
+    shell("grep -qx 'segment nodes:#[0-9,#]*' graph.ag && grep -qx 'segment 3' graph.ag");
 }
 
 static void test_prompt(void **state)
@@ -1462,7 +1679,7 @@ static void test_random(void **state)
         "S",     "n",     "N",         "J",    "K",  "H",   "L",   "l",           "Enter",
         "Enter", "c",     "r",         "+",    "-",  "h",   "x",   "X",           "u",
         "^R",    "a",     "Up",        "Down", "= ", "? q", "b",   "p 1 6 Enter", "/ c o n v Enter",
-        ": Esc", "1 Esc", "7 2 Enter", "w",    "d",  "M",
+        ": Esc", "1 Esc", "7 2 Enter", "w",    "d",  "M",   "v",   "r Esc",       "h c Tab Tab",
     };
     unsigned long x = 12345;
     struct vt *v = start(100, 30, "zoo:resnet50");
@@ -1497,15 +1714,45 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, fresh)
     const struct CMUnitTest tests[] = {
-        T(test_views_80x24),   T(test_views_200x60),   T(test_pin),        T(test_refused),
-        T(test_settings),      T(test_reach),          T(test_fit),        T(test_fit_goes_on),
-        T(test_search),        T(test_search_goes_on), T(test_ascii_mono), T(test_no_color),
-        T(test_bad_terminals), T(test_no_terminal),    T(test_resize),     T(test_crash),
-        T(test_end_signals),   T(test_suspend),        T(test_idle),       T(test_bad_model),
-        T(test_hostile_name),  T(test_sanitise),       T(test_script),     T(test_export_asks),
-        T(test_filter),        T(test_batch),          T(test_recover),    T(test_keep),
-        T(test_estimates),     T(test_heat),           T(test_prompt),     T(test_random),
-        T(test_nodes),         T(test_record),         T(test_play),       T(test_lesson),
+        T(test_views_80x24),
+        T(test_views_200x60),
+        T(test_pin),
+        T(test_refused),
+        T(test_settings),
+        T(test_reach),
+        T(test_fit),
+        T(test_fit_goes_on),
+        T(test_search),
+        T(test_search_goes_on),
+        T(test_ascii_mono),
+        T(test_no_color),
+        T(test_bad_terminals),
+        T(test_no_terminal),
+        T(test_resize),
+        T(test_crash),
+        T(test_end_signals),
+        T(test_suspend),
+        T(test_idle),
+        T(test_bad_model),
+        T(test_hostile_name),
+        T(test_sanitise),
+        T(test_script),
+        T(test_export_asks),
+        T(test_filter),
+        T(test_batch),
+        T(test_recover),
+        T(test_keep),
+        T(test_estimates),
+        T(test_heat),
+        T(test_prompt),
+        T(test_random),
+        T(test_nodes),
+        T(test_record),
+        T(test_play),
+        T(test_lesson),
+        T(test_graph),
+        T(test_versions),
+        T(test_names_come_back),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -159,7 +159,7 @@ static void diff_marks_each_kind(void **state)
     if (graph_edit_freeze(e, &b, &err) != ST_OK)
         fail_msg("%s", err.msg);
     struct graph_diff d;
-    graph_diff_init(&d, a, b, true);
+    graph_diff_init(&d, a, b, GRAPH_SAME_IDS);
     assert_int_equal(d.n_added, 1);
     assert_int_equal(d.n_removed, 1);
     struct str out = {0};
@@ -372,6 +372,33 @@ static void layout_of_a_part(void **state)
     graph_unref(g);
 }
 
+/* Boxes for several nodes: edges inside of one are gone, several between two are one, and two that
+ * read each other are no circle. */
+static void layout_of_groups(void **state)
+{
+    (void)state;
+    struct graph *g = residual(4, "net");
+    struct dot_layout l = {0};
+    struct err err = {0};
+    int n = graph_n_nodes(g), of[64];
+    char first[] = "first", second[] = "second", third[] = "third, of no node";
+    char *const label[] = {first, second, third};
+    for (int i = 0; i < n; i++)
+        of[graph_topo(g)[i]] = i == n - 1 ? -1 : i % 2; /* each reads the other */
+    const struct dot_groups groups = {3, of, label};
+    if (dot_layout_groups(&l, g, &groups, 0, NULL, &err) != ST_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(l.n_box, 2);
+    assert_int_equal(l.n_line, 1);
+    assert_int_equal(l.box[0].id, 0);
+    assert_int_equal(l.box[1].id, 1);
+    assert_string_equal(l.box[1].label, "second");
+    check_layout(&l);
+    dot_layout_done(&l);
+    graph_unref(g);
+    no_children_left();
+}
+
 /* Dense joins: every layer reads all before it. */
 static void layout_of_dense_joins(void **state)
 {
@@ -399,6 +426,151 @@ static void layout_of_dense_joins(void **state)
     check_layout(&l);
     dot_layout_done(&l);
     graph_unref(g);
+}
+
+/* A chain of three in place of relu0, and another block at the end. */
+static struct graph *longer(const struct graph *a)
+{
+    struct graph_edit *e = graph_edit_new(a);
+    int32_t id = graph_find(a, "conv0"), relu = graph_find(a, "relu0");
+    for (int i = 0; i < 3; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "new%d", i);
+        id = add_op(e, OP_TANH, name, id, -1);
+    }
+    node_set_input(graph_edit_mut(e, graph_find(a, "add0")), 0, id, 0, NULL);
+    graph_edit_remove(e, relu);
+    node_set_int(graph_edit_mut(e, graph_find(a, "conv3")), "group", 2);
+    struct graph *b = NULL;
+    struct err err = {0};
+    if (graph_edit_freeze(e, &b, &err) != ST_OK)
+        fail_msg("%s", err.msg);
+    return b;
+}
+
+/* Every matched node on one row; all lines fall. */
+static void check_aligned(const struct dot_layout l[2], const struct graph *a,
+                          const struct graph_diff *d)
+{
+    assert_int_equal(l[0].height, l[1].height);
+    for (int k = 0; k < 2; k++) {
+        check_layout(&l[k]);
+        for (int i = 0; i < l[k].n_line; i++)
+            assert_true(box_of(&l[k], l[k].line[i].from)->y < box_of(&l[k], l[k].line[i].to)->y);
+    }
+    int n = 0;
+    for (int i = 0; i < graph_n_nodes(a); i++) {
+        int32_t id = graph_topo(a)[i];
+        const struct dot_box *x = box_of(&l[0], id),
+                             *y = d->to_b[id] < 0 ? NULL : box_of(&l[1], d->to_b[id]);
+        if (!x || !y)
+            continue;
+        assert_int_equal(x->y, y->y);
+        n++;
+    }
+    assert_true(n >= 4);
+}
+
+static void pair_is_aligned(void **state)
+{
+    (void)state;
+    struct graph *a = residual(4, "net"), *b = longer(a);
+    const struct graph *g[2] = {a, b};
+    struct graph_diff d;
+    struct dot_layout l[2] = {0};
+    struct err err = {0};
+    bool *keep[2] = {NULL, NULL}, part[2][64] = {{false}};
+    graph_diff_init(&d, a, b, GRAPH_SAME_IDS);
+    if (dot_layout_pair_init(l, g, d.to_b, keep, 0, NULL, &err) != ST_OK)
+        fail_msg("%s", err.msg);
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(l[k].n_box, graph_n_nodes(g[k]));
+        assert_int_equal(l[k].n_line, graph_n_edges(g[k]));
+    }
+    check_aligned(l, a, &d);
+    /* two rows more than a by itself */
+    struct dot_layout alone = {0};
+    assert_int_equal(dot_layout_init(&alone, a, NULL, 0, NULL, &err), ST_OK);
+    assert_true(l[0].height > alone.height + 2);
+    dot_layout_done(&alone);
+
+    /* as a picture */
+    enum dot_mark mark[64] = {DOT_PLAIN};
+    struct str svg = {0};
+    for (int i = 0; i < d.n_added; i++)
+        mark[d.added[i]] = DOT_ADDED;
+    dot_layout_svg(&l[1], b, mark, "b", &svg);
+    assert_int_equal(count(svg.s, "<g class='node"), graph_n_nodes(b));
+    assert_int_equal(count(svg.s, "<g class='node added'"), 3);
+    assert_int_equal(count(svg.s, "<path class='edge'"), graph_n_edges(b));
+    str_done(&svg);
+    for (int k = 0; k < 2; k++)
+        dot_layout_done(&l[k]);
+
+    /* parts that no edge joins: the first block, and the last two nodes of the third */
+    for (int k = 0; k < 2; k++) {
+        keep[k] = part[k];
+        for (int i = 0; i < graph_n_nodes(g[k]); i++) {
+            int32_t id = graph_topo(g[k])[i];
+            const char *name = node_label(graph_node(g[k], id));
+            part[k][id] = strchr(name, '0') || str_starts(name, "new") || strchr(name, '3');
+        }
+    }
+    if (dot_layout_pair_init(l, g, d.to_b, keep, 0, NULL, &err) != ST_OK)
+        fail_msg("%s", err.msg);
+    check_aligned(l, a, &d);
+    for (int k = 0; k < 2; k++)
+        dot_layout_done(&l[k]);
+
+    /* a side on which nothing is drawn */
+    memset(part[0], 0, sizeof part[0]);
+    assert_int_equal(dot_layout_pair_init(l, g, d.to_b, keep, 0, NULL, &err), ST_OK);
+    assert_int_equal(l[0].n_box, 0);
+    assert_true(l[1].n_box > 0);
+    for (int k = 0; k < 2; k++)
+        dot_layout_done(&l[k]);
+    int cancel = 1;
+    assert_int_equal(dot_layout_pair_init(l, g, d.to_b, keep, 0, &cancel, &err), ST_CANCELLED);
+    graph_diff_done(&d);
+    graph_unref(a);
+    graph_unref(b);
+    no_children_left();
+}
+
+/* Nodes that changed places cannot all be on one row. */
+static void pair_out_of_order(void **state)
+{
+    (void)state;
+    struct graph *g[2];
+    struct err err = {0};
+    for (int k = 0; k < 2; k++) {
+        struct graph_edit *e = graph_edit_new(NULL);
+        int32_t id = add_op(e, OP_INPUT, "x", -1, -1);
+        id = add_op(e, OP_RELU, k ? "d" : "a", id, -1);
+        id = add_op(e, OP_RELU, k ? "c" : "b", id, -1);
+        id = add_op(e, OP_RELU, k ? "b" : "c", id, -1);
+        add_op(e, OP_RELU, k ? "a" : "d", id, -1);
+        if (graph_edit_freeze(e, &g[k], &err) != ST_OK)
+            fail_msg("%s", err.msg);
+    }
+    struct graph_diff d;
+    struct dot_layout l[2] = {0};
+    bool *keep[2] = {NULL, NULL};
+    int n;
+    graph_diff_init(&d, g[0], g[1], 0);
+    struct graph_pair *pair = graph_merge(g[0], g[1], d.to_b, &n);
+    assert_int_equal(n, 8); /* x and one of the four together */
+    free(pair);
+    const struct graph *const both[2] = {g[0], g[1]};
+    assert_int_equal(dot_layout_pair_init(l, both, d.to_b, keep, 0, NULL, &err), ST_OK);
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(l[k].n_box, 5);
+        check_layout(&l[k]);
+        dot_layout_done(&l[k]);
+    }
+    graph_diff_done(&d);
+    graph_unref(g[0]);
+    graph_unref(g[1]);
 }
 
 static void layout_can_be_stopped(void **state)
@@ -430,7 +602,10 @@ int main(void)
         cmocka_unit_test(child_is_silent),
         cmocka_unit_test(layout_of_residual_blocks),
         cmocka_unit_test(layout_of_a_part),
+        cmocka_unit_test(layout_of_groups),
         cmocka_unit_test(layout_of_dense_joins),
+        cmocka_unit_test(pair_is_aligned),
+        cmocka_unit_test(pair_out_of_order),
         cmocka_unit_test(layout_can_be_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -132,7 +132,7 @@ static void check_self(const struct graph *g, struct region r)
     accepted(&c, MEND_UNCHANGED);
     assert_int_equal(c.n_added, r.n);
     assert_true(graph_hash(g) == graph_hash(c.graph));
-    graph_diff_init(&d, g, c.graph, false);
+    graph_diff_init(&d, g, c.graph, 0);
     assert_int_equal(d.n_added + d.n_removed + d.n_changed, 0);
     graph_diff_done(&d);
     for (int i = 0; i < c.n_added; i++) {

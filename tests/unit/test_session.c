@@ -6,6 +6,7 @@
 #include "segdb/segdb.h"
 #include "session/journal.h"
 #include "session/model.h"
+#include "session/overview.h"
 #include "session/session.h"
 
 #include <dirent.h>
@@ -601,10 +602,14 @@ static void undo_tree(void **state)
     say(s, "redo"); /* and is now the one taken last */
     assert_int_equal(session_cursor(s), 1);
     assert_int_equal(session_goto(s, 3, &err), ST_USAGE);
-    struct graph_diff d;
-    ok(session_diff(s, 0, 2, &d, &err), &err);
-    assert_int_equal(d.n_added, d.n_removed);
-    graph_diff_done(&d);
+    struct comparison c;
+    assert_int_equal(session_same_ids(s, 0, 2), GRAPH_SAME_IDS);
+    assert_int_equal(session_same_ids(s, 2, 0), GRAPH_SAME_IDS);
+    assert_int_equal(session_same_ids(s, 1, 2), graph_n_slots(session_version(s, 0)->graph));
+    comparison_init(&c, session_version(s, 0)->graph, session_version(s, 2)->graph, GRAPH_SAME_IDS);
+    assert_int_equal(c.count[COMPARISON_ADDED], c.count[COMPARISON_REMOVED]);
+    assert_true(c.equal);
+    comparison_done(&c);
     session_free(s);
 }
 
@@ -721,6 +726,48 @@ static void recovers_changes_by_hand(void **state)
     assert_non_null(strstr(session_version(s, 2)->command, "after=relu6 grow=3"));
     say(s, "undo");
     assert_string_equal(session_version(s, 1)->command, kernel);
+    session_free(s);
+    empty_dir("journal");
+}
+
+/* Nodes of the user's choice are a segment like any other, in whatever order they were asked for.
+ */
+static void recovers_segments_of_ones_own(void **state)
+{
+    (void)state;
+    need_edit();
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    struct err err = {0};
+    const struct region *r = &session_segment(s, edit_k)->region;
+    int n = session_n_segments(s), k, again;
+    assert_int_equal(session_own_segment(s, r->ids, r->n, &k, &err), ST_OK);
+    assert_int_equal(k, edit_k); /* it is one already */
+    int32_t two[2] = {r->ids[0], r->ids[1]};
+    assert_int_equal(session_own_segment(s, two, 1, &k, &err), ST_OK);
+    assert_int_equal(k, n);
+    assert_int_equal(session_segment(s, k)->region.n, 1);
+    assert_int_equal(session_own_segment(s, two + 1, 1, &k, &err), ST_OK);
+    assert_int_equal(k, n + 1);
+    assert_int_equal(session_own_segment(s, two, 1, &again, &err), ST_OK);
+    assert_int_equal(again, n);
+    assert_int_equal(session_n_segments(s), n + 2);
+    char first[64], second[64];
+    snprintf(first, sizeof first, "segment nodes:#%d", (int)two[0]);
+    snprintf(second, sizeof second, "replace nodes:#%d self", (int)two[1]);
+    say(s, second);
+    uint64_t hash = here(s);
+    assert_string_equal(session_version(s, 1)->command, second);
+    assert_int_equal(refuse(s, "segment nodes:no_such_node", &err), ST_USAGE);
+    assert_int_equal(refuse(s, "segment nodes:", &err), ST_USAGE);
+    assert_int_equal(refuse(s, "segment nodes:#999999", &err), ST_USAGE);
+    session_free(s);
+    const char *lines[] = {first, second, "undo", "redo"};
+    empty_dir("journal");
+    crash_after(lines, 4);
+    s = opened(SESSION_JOURNAL_FILE, SESSION_RECOVER);
+    assert_int_equal(session_n_versions(s), 2);
+    assert_true(here(s) == hash);
+    assert_string_equal(session_version(s, 1)->command, second);
     session_free(s);
     empty_dir("journal");
 }
@@ -1322,6 +1369,257 @@ static void tags_come_back(void **state)
     unlink(journal);
 }
 
+/* ---- names and notes of versions ---- */
+
+static void first_conv(const struct session *s, char *buf, size_t size)
+{
+    const struct graph *g = session_graph(s);
+    for (int i = 0; i < graph_n_nodes(g); i++) {
+        const struct node *n = graph_node(g, graph_topo(g)[i]);
+        if (n->op == OP_CONV) {
+            snprintf(buf, size, "%s", node_label(n));
+            return;
+        }
+    }
+    fail_msg("no convolution");
+}
+
+static void names_come_back(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char conv[128], line[300];
+    int v = -1;
+    empty_dir("journal");
+    struct session *s = opened(SESSION_JOURNAL_FILE, SESSION_FRESH);
+    first_conv(s, conv, sizeof conv);
+    snprintf(line, sizeof line, "edit %s after=relu6", conv);
+    say(s, line);
+    say(s, "name a short one");
+    say(s, "name a short one"); /* again: no record */
+    say(s, "note with  two blanks, & a \"word\"");
+    say(s, "name @0 \"as it came\"");
+    say(s, "mark 0");
+    say(s, "note of the marked one");
+    say(s, "mark off");
+    assert_string_equal(session_version(s, 1)->name, "a short one");
+    assert_string_equal(session_version(s, 1)->note, "with  two blanks, & a \"word\"");
+    assert_string_equal(session_version(s, 0)->name, "as it came");
+    assert_string_equal(session_version(s, 0)->note, "of the marked one");
+    ok(session_find_version(s, "a short one", &v, &err), &err);
+    assert_int_equal(v, 1);
+    say(s, "goto \"as it came\"");
+    assert_int_equal(session_cursor(s), 0);
+    char *out = told(s, "history");
+    assert_non_null(strstr(out, "1 (from 0) \"a short one\": edit"));
+    assert_non_null(strstr(out, "\n      with  two blanks"));
+    free(out);
+    say(s, "name @1");
+    say(s, "name @1 other");
+    session_free(s);
+    char *text = read_text(journal);
+    assert_non_null(strstr(text, "\tname @1 a short one\t"));
+    assert_null(strstr(strstr(text, "\tname @1 a short one\t") + 1, "\tname @1 a short one\t"));
+    assert_non_null(strstr(text, "\tname @1\t"));
+
+    /* torn in its last record: what was before it is there */
+    char *last = strstr(text, "\tname @1 other\t");
+    last[9] = '\0';
+    write_text(text);
+    free(text);
+    s = opened(SESSION_JOURNAL_FILE, SESSION_RECOVER);
+    assert_string_equal(session_version(s, 1)->name, "");
+    assert_string_equal(session_version(s, 0)->note, "of the marked one");
+    say(s, "name @1 goes on");
+    session_free(s);
+    s = opened(SESSION_JOURNAL_FILE, SESSION_RECOVER);
+    assert_string_equal(session_version(s, 1)->name, "goes on");
+    assert_string_equal(session_version(s, 1)->note, "with  two blanks, & a \"word\"");
+    assert_int_equal(session_marked(s), -1);
+    session_free(s);
+    empty_dir("journal");
+}
+
+static void names_are_words(void **state)
+{
+    (void)state;
+    struct err err;
+    char line[400], conv[128];
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    first_conv(s, conv, sizeof conv);
+    snprintf(line, sizeof line, "edit %s after=relu6", conv);
+    say(s, line);
+    say(s, "name @0 first");
+    static const char *const bad[] = {
+        "name 3",         "name -1",       "name off",         "name @1 @2",     "name # no",
+        "name a \"b\" c", "name first",    "name @7 x",        "name @nobody x", "name tab\there",
+        "note \x01",      "note \x7f",     "name \xc2\x85 c1", "name \xff",      "goto nobody",
+        "goto 2",         "diff 0 nobody", "mark 2",           "diff 0 1 x.doc", "mark nobody"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (refuse(s, bad[i], &err) != ST_USAGE)
+            fail_msg("'%s' was not refused", bad[i]);
+        assert_true(err.msg[0] != '\0' && !strpbrk(err.msg, "\n\t\x01\x7f"));
+    }
+    for (int kind = 0; kind < 2; kind++) {
+        int most = kind ? SESSION_NOTE : SESSION_NAME;
+        snprintf(line, sizeof line, "%s %0*d", kind ? "note" : "name", most, 0);
+        line[5] = 'x'; /* no number */
+        say(s, line);
+        snprintf(line, sizeof line, "%s %0*d", kind ? "note" : "name", most + 1, 0);
+        line[5] = 'x';
+        assert_int_equal(refuse(s, line, &err), ST_USAGE);
+        assert_non_null(strstr(err.msg, "too long"));
+    }
+    assert_int_equal(strlen(session_version(s, 1)->name), SESSION_NAME);
+    session_free(s);
+}
+
+/* A record that a program does not know, as an older one that of a name: it stops there and says
+ * so, and nothing is lost. */
+static void an_unknown_record_stops_the_replay(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char conv[128], line[200];
+    empty_dir("journal");
+    struct session *s = opened(SESSION_JOURNAL_FILE, SESSION_FRESH);
+    first_conv(s, conv, sizeof conv);
+    snprintf(line, sizeof line, "edit %s after=relu6", conv);
+    say(s, line);
+    uint64_t at = here(s);
+    session_free(s);
+    static const char *const records[] = {"rename @1 x", "name x", "name @9 x", "note @1 \xff"};
+    char *text = read_text(journal);
+    for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+        struct journal *j;
+        struct journal_text t = {0};
+        empty_dir("journal");
+        write_text(text);
+        ok(journal_open(&j, journal, &err), &err);
+        ok(journal_read(j, &t, &err), &err);
+        ok(journal_resume(j, &t, &err), &err);
+        ok(journal_append(j, records[i], at, at, &err), &err);
+        journal_close(j, false);
+        journal_text_done(&t);
+        s = new_session(SESSION_JOURNAL_FILE, 1);
+        assert_int_equal(session_open(s, MODEL, SESSION_RECOVER, &err), ST_NO);
+        assert_non_null(strstr(err.msg, "replay stopped at line 9"));
+        assert_int_equal(session_n_versions(s), 2);
+        assert_int_equal(count_files(".old"), 1);
+        session_free(s);
+        err = (struct err){0};
+    }
+    free(text);
+    empty_dir("journal");
+}
+
+/* ---- two versions compared ---- */
+
+static int times(const char *text, const char *what)
+{
+    int n = 0;
+    for (const char *p = text; (p = strstr(p, what)); p += strlen(what))
+        n++;
+    return n;
+}
+
+/* Versions of two branches: new nodes of either have the same ids and are not the same nodes. */
+static void branches_are_compared(void **state)
+{
+    (void)state;
+    char conv[128], line[300], page[128];
+    struct err err = {0};
+    struct comparison c;
+    struct comparison_costs m;
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    first_conv(s, conv, sizeof conv);
+    snprintf(line, sizeof line, "edit %s after=relu6", conv);
+    say(s, line);
+    say(s, "name <clipped> & more");
+    say(s, "note is it worth it?");
+    say(s, "undo");
+    snprintf(line, sizeof line, "edit %s before=tanh", conv);
+    say(s, line);
+    snprintf(line, sizeof line, "edit %s kernel=5", conv);
+    say(s, line);
+    const struct graph *a = session_version(s, 1)->graph, *b = session_version(s, 3)->graph;
+    comparison_init(&c, a, b, session_same_ids(s, 1, 3));
+    assert_int_equal(c.count[COMPARISON_REMOVED], 1); /* the clip */
+    assert_int_equal(c.count[COMPARISON_ADDED], 1);   /* the tanh */
+    assert_int_equal(c.count[COMPARISON_RESIZED], 1); /* the kernel */
+    for (int i = 0; i < c.n_row; i++)
+        for (int k = 0; k < 2; k++)
+            assert_int_equal(c.row[i].id[k] >= 0,
+                             c.row[i].kind != (k ? COMPARISON_REMOVED : COMPARISON_ADDED));
+    session_measure(s, &c, &m);
+    assert_true(m.value[METRIC_FLOPS][1] > m.value[METRIC_FLOPS][0]);
+    assert_int_equal(comparison_verdict(&m, METRIC_FLOPS), 1);
+    assert_int_equal(comparison_verdict(&m, METRIC_LATENCY), 0);
+    assert_string_equal(comparison_value(&m, METRIC_LATENCY, 0, line, sizeof line), "not measured");
+    assert_string_equal(comparison_change(&m, METRIC_LATENCY, line, sizeof line), "");
+    assert_false(comparison_shown(&m, METRIC_LATENCY_ALL));
+    comparison_done(&c);
+
+    /* as a page, every node and edge drawn, rows for what differs */
+    snprintf(page, sizeof page, "%s/page.html", dir);
+    snprintf(line, sizeof line, "diff \"<clipped> & more\" 3 %s", page);
+    say(s, line);
+    char *text = read_text(page);
+    assert_int_equal(times(text, "<svg "), 2);
+    assert_int_equal(times(text, "<g class='node"), graph_n_nodes(a) + graph_n_nodes(b));
+    assert_int_equal(times(text, "<path class='edge'"), graph_n_edges(a) + graph_n_edges(b));
+    assert_int_equal(times(text, "<g class='node removed'"), 1);
+    assert_int_equal(times(text, "<g class='node added'"), 1);
+    assert_int_equal(times(text, "<tr class='row "), 3);
+    assert_int_equal(times(text, "<tr class='metric'"), METRICS - 1);
+    assert_int_equal(times(text, "not measured"), 2);
+    assert_null(strstr(text, "<clipped>"));
+    assert_int_equal(times(text, "&#60;clipped&#62; &#38; more"),
+                     4); /* title, head, facts, drawing */
+    assert_non_null(strstr(text, "is it worth it?"));
+    assert_null(strstr(text, "src=")); /* nothing from elsewhere */
+    assert_null(strstr(text, "<link"));
+    free(text);
+
+    /* on a worker */
+    struct str out = {0};
+    unlink(page);
+    ok(session_command(s, line, SESSION_ASYNC, &out, &err), &err);
+    ok(session_wait(s, &err), &err);
+    assert_non_null(strstr(session_notice(s), "page.html: written"));
+    assert_int_equal(access(page, R_OK), 0);
+    str_done(&out);
+    unlink(page);
+    session_free(s);
+}
+
+/* The costs that a worker brings, until others are asked for. */
+static void costs_are_asked_for(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct comparison c, d;
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    comparison_init(&c, session_graph(s), session_graph(s), GRAPH_SAME_IDS);
+    assert_null(session_compared(s, &c));
+    session_compare(s, &c);
+    ok(session_wait(s, &err), &err);
+    const struct comparison_costs *m = session_compared(s, &c);
+    assert_non_null(m);
+    assert_true(m->value[METRIC_PARAMS][0] > 0);
+    assert_true(m->value[METRIC_PARAMS][0] == m->value[METRIC_PARAMS][1]);
+    assert_true(c.equal);
+    assert_int_equal(c.n_row, 0);
+    comparison_init(&d, session_graph(s), session_graph(s), 0);
+    session_compare(s, &d);
+    assert_null(session_compared(s, &d));
+    ok(session_wait(s, &err), &err);
+    assert_non_null(session_compared(s, &d));
+    comparison_done(&c);
+    comparison_done(&d);
+    session_free(s);
+}
+
 static void more_joins_the_others(void **state)
 {
     (void)state;
@@ -1553,6 +1851,45 @@ static void a_script_goes_the_whole_way(void **state)
     session_free(s);
 }
 
+/* Without folding each segment is a box; folded, a box holds what its turns hold, each like the
+ * first. */
+static void an_overview_folds_what_repeats(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct session *s = new_session(SESSION_JOURNAL_OFF, 1);
+    ok(session_open(s, "zoo:resnet50", SESSION_ASK, &err), &err);
+    const int *of = session_segment_of(s);
+    const struct graph *g = session_graph(s);
+    struct overview flat, folded;
+    overview_init(&flat, s, false);
+    overview_init(&folded, s, true);
+    assert_int_equal(flat.n, session_n_segments(s));
+    assert_true(folded.n < flat.n);
+    int segments = 0;
+    for (int i = 0; i < folded.n; i++) {
+        const struct overview_box *b = &folded.box[i];
+        segments += b->length * b->times;
+        assert_int_equal(b->segment, of[b->node]);
+        assert_int_equal(strncmp(folded.label[i], b->times > 1 ? " x" : " ", 2 - (b->times == 1)),
+                         0);
+    }
+    assert_int_equal(segments, flat.n);
+    for (int i = 0; i < graph_n_nodes(g); i++) {
+        int32_t id = graph_topo(g)[i];
+        const struct overview_box *one = &flat.box[flat.of[id]], *all = &folded.box[folded.of[id]];
+        assert_int_equal(one->segment, of[id]);
+        assert_int_equal(one->times, 1);
+        /* of a row of one segment all are like the first */
+        if (all->times > 1 && all->length == 1)
+            assert_string_equal(session_segment(s, one->segment)->ops,
+                                session_segment(s, all->segment)->ops);
+    }
+    overview_done(&flat);
+    overview_done(&folded);
+    session_free(s);
+}
+
 static void layouts_come_back(void **state)
 {
     (void)state;
@@ -1595,6 +1932,7 @@ int main(void)
         cmocka_unit_test(outside_of_the_segment_nothing_moves),
         cmocka_unit_test(recovers_the_whole_tree),
         cmocka_unit_test(recovers_changes_by_hand),
+        cmocka_unit_test(recovers_segments_of_ones_own),
         cmocka_unit_test(replay_stops_where_hashes_differ),
         cmocka_unit_test(another_model_is_not_replayed),
         cmocka_unit_test(a_second_process_has_its_own_journal),
@@ -1610,12 +1948,18 @@ int main(void)
         cmocka_unit_test(commands_without_a_model),
         cmocka_unit_test(a_filter_and_an_order_choose_the_list),
         cmocka_unit_test(tags_come_back),
+        cmocka_unit_test(names_come_back),
+        cmocka_unit_test(names_are_words),
+        cmocka_unit_test(an_unknown_record_stops_the_replay),
+        cmocka_unit_test(branches_are_compared),
+        cmocka_unit_test(costs_are_asked_for),
         cmocka_unit_test(more_joins_the_others),
         cmocka_unit_test(a_batch_goes_over_the_segments),
         cmocka_unit_test(a_batch_by_a_field_a_tag_a_list),
         cmocka_unit_test(a_batch_stops),
         cmocka_unit_test(a_failing_open_keeps_the_model),
         cmocka_unit_test(a_script_goes_the_whole_way),
+        cmocka_unit_test(an_overview_folds_what_repeats),
         cmocka_unit_test(layouts_come_back),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
