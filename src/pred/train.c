@@ -28,7 +28,7 @@ struct training {
     const struct pred_opts *opts;
     struct pred_model *m;
     int **fold; /* of each item of each table: the member that leaves it out; -1: not learnt from */
-    int steps, passes;
+    int steps;
     atomic_int done; /* steps, by all members */
     atomic_bool cancelled;
 };
@@ -242,7 +242,7 @@ static void learn(void *arg, int worker, int index)
         }
         int done = atomic_fetch_add(&t->done, 1) + 1;
         if (t->opts->progress && worker == 0)
-            t->opts->progress(t->opts->progress_arg, done, t->steps * t->m->members * t->passes);
+            t->opts->progress(t->opts->progress_arg, done, t->steps * t->m->members);
         if (t->opts->cancel && *(const volatile int *)t->opts->cancel)
             atomic_store(&t->cancelled, true);
     }
@@ -293,30 +293,6 @@ static enum status prepare(struct training *t, struct err *err)
     return ST_OK;
 }
 
-/* Makes t->m; NULL after a failure. */
-static enum status train_model(struct training *t, bool ways, struct err *err)
-{
-    const struct pred_opts *o = t->opts;
-    int members = o->members ? o->members : 5;
-    t->m = pred_model_new(o->variant, o->reference, ways, members, t->n);
-    t->fold = x_calloc((size_t)t->n, sizeof *t->fold);
-    enum status st = prepare(t, err);
-    if (st == ST_OK)
-        parallel_for(members, o->threads, learn, t);
-    if (st == ST_OK && atomic_load(&t->cancelled))
-        st = err_set(err, ST_CANCELLED, "training was interrupted");
-    if (st == ST_OK)
-        pred_calibrate(t->m, t->tables, t->fold);
-    for (int k = 0; k < t->n; k++)
-        free(t->fold[k]);
-    free(t->fold);
-    if (st != ST_OK) {
-        pred_model_free(t->m);
-        t->m = NULL;
-    }
-    return st;
-}
-
 static bool has_few_labels(const struct pred_table *tables, int n)
 {
     for (int k = 0; k < n; k++) {
@@ -329,32 +305,29 @@ static bool has_few_labels(const struct pred_table *tables, int n)
     return true;
 }
 
-/* How well the members order what they left out, over all tables. */
-static double rank_of(const struct pred_model *m)
-{
-    double sum = 0;
-    for (int k = 0; k < m->tables; k++)
-        sum += isnan(m->scale[k].rank) ? 0 : m->scale[k].rank;
-    return sum;
-}
-
 enum status pred_train(struct pred_model **out, struct pred_table *tables, int n,
                        const struct pred_opts *opts, struct err *err)
 {
     if (n < 1 || n > PRED_MAX_TABLES)
         return err_set(err, ST_USAGE, "1 to %d tables can be learnt from", PRED_MAX_TABLES);
-    bool both = !opts->reference && has_few_labels(tables, n);
-    struct training t = {.tables = tables, .n = n, .opts = opts, .passes = 1 + both};
-    TRY(train_model(&t, false, err));
-    struct pred_model *without = t.m;
-    enum status st = both ? train_model(&t, true, err) : ST_OK;
-    if (st != ST_OK) {
-        pred_model_free(without);
-        return st;
-    }
-    bool better = both && rank_of(t.m) > rank_of(without);
-    *out = better ? t.m : without;
-    if (both)
-        pred_model_free(better ? without : t.m);
-    return ST_OK;
+    int members = opts->members ? opts->members : 5;
+    struct training t = {.tables = tables, .n = n, .opts = opts};
+    bool ways = !opts->reference && has_few_labels(tables, n);
+    t.m = pred_model_new(opts->variant, opts->reference, ways, members, n);
+    t.fold = x_calloc((size_t)n, sizeof *t.fold);
+    enum status st = prepare(&t, err);
+    if (st == ST_OK)
+        parallel_for(members, opts->threads, learn, &t);
+    if (st == ST_OK && atomic_load(&t.cancelled))
+        st = err_set(err, ST_CANCELLED, "training was interrupted");
+    if (st == ST_OK)
+        pred_calibrate(t.m, tables, t.fold);
+    for (int k = 0; k < n; k++)
+        free(t.fold[k]);
+    free(t.fold);
+    if (st == ST_OK)
+        *out = t.m;
+    else
+        pred_model_free(t.m);
+    return st;
 }
