@@ -337,7 +337,7 @@ static bool common(struct ui *ui, enum action a, const char *arg)
         ui_pop(ui);
         return true;
     case ACTION_QUIT:
-        ui->quit = true;
+        ui_quit(ui);
         return true;
     case ACTION_UNDO:
     case ACTION_REDO:
@@ -390,6 +390,11 @@ static bool common(struct ui *ui, enum action a, const char *arg)
         return true;
     case ACTION_SAVE_DISPLAY:
         save_display(ui, arg);
+        return true;
+    case ACTION_SET:
+    case ACTION_BIND:
+    case ACTION_UNBIND:
+        setup_line(ui, a, arg);
         return true;
     case ACTION_STATS:
         say_stats(ui);
@@ -590,6 +595,7 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
                 offer(out, head, name, "");
             free(name);
         }
+        setup_complete(text, out);
         if (str_starts(text, "edit "))
             offer_nodes(ui, out, head, part);
         for (int i = 0; i < SEARCH_SETTINGS && str_starts(text, "search set "); i++) {

@@ -194,7 +194,7 @@ static bool is_answer(const struct play *p, int key)
 static bool stopped_key(struct ui *ui, int key)
 {
     struct play *p = ui->play;
-    enum action a = action_for_key(ui_top(ui), key);
+    enum action a = config_action(&ui->config, ui_top(ui), key);
     if (is_answer(p, key))
         take_answer(p, (size_t)(key - '1'));
     else if (key == INPUT_ENTER || key == ' ')

@@ -2,6 +2,8 @@
  *
  * It waits in poll() without a time-out on the terminal, the signal pipe and the session's pipe,
  * so that an idle workbench costs nothing; all heavy work is on the session's workers. */
+#include "session/fitting.h"
+#include "session/searching.h"
 #include "ui/repair_words.h"
 #include "ui/ui_priv.h"
 
@@ -23,6 +25,16 @@ const struct view_ops *const ui_views[VIEW_COUNT] = {
 struct session *ui_session(struct ui *ui)
 {
     return ui->session;
+}
+
+const struct config *ui_config(const struct ui *ui)
+{
+    return &ui->config;
+}
+
+int ui_pref(const struct ui *ui, enum pref p)
+{
+    return ui->config.pref[p];
 }
 
 /* ---- messages and questions ---- */
@@ -119,10 +131,30 @@ static void wake_top(struct ui *ui)
         ui->stack[ui->depth - 1].ops->changed(ui, ui->stack[ui->depth - 1].self, ~0u);
 }
 
+static bool unfinished(const struct session *s)
+{
+    return session_n_versions(s) > 1 || session_fit_running(s) || session_search_running(s);
+}
+
+static void answer_quit(struct ui *ui, bool yes)
+{
+    ui->quit = yes;
+}
+
+void ui_quit(struct ui *ui)
+{
+    int ask = ui_pref(ui, PREF_CONFIRM_QUIT);
+    if (ask == 0 || (ask == 1 && !unfinished(ui->session)))
+        ui->quit = true;
+    else
+        ui_ask(ui, "leave? (y/n)  the journal keeps the edits, nothing keeps what runs ",
+               answer_quit);
+}
+
 void ui_pop(struct ui *ui)
 {
     if (ui->depth == 1) {
-        ui->quit = true;
+        ui_quit(ui);
         return;
     }
     remove_view(ui, ui->depth - 1);
@@ -149,7 +181,7 @@ enum view_id ui_top(const struct ui *ui)
     return ui->stack[ui->depth - 1].id;
 }
 
-static void tell_views(struct ui *ui, unsigned what)
+void ui_tell(struct ui *ui, unsigned what)
 {
     for (int i = 0; i < ui->depth; i++)
         if (ui->stack[i].ops->changed)
@@ -164,7 +196,7 @@ void ui_edited(struct ui *ui)
         if (ui->stack[i].id == VIEW_CANDIDATES || ui->stack[i].id == VIEW_REPAIR ||
             ui->stack[i].id == VIEW_COMPARE)
             remove_view(ui, i);
-    tell_views(ui, UI_EDITED);
+    ui_tell(ui, UI_EDITED);
 }
 
 void ui_apply(struct ui *ui)
@@ -257,10 +289,31 @@ static void prompt_answer(struct ui *ui, enum prompt_result r)
     }
 }
 
+/* A click where the cursor is goes on from there; the wheel is three rows. */
+static bool take_mouse(struct ui *ui, int key)
+{
+    const struct view_ops *ops = ui->stack[ui->depth - 1].ops;
+    struct list *l = ops->list ? ops->list(ui->stack[ui->depth - 1].self) : NULL;
+    bool again;
+    int y, x;
+    if (key != INPUT_CLICK && key != INPUT_WHEEL_UP && key != INPUT_WHEEL_DOWN)
+        return false;
+    screen_clicked(&y, &x);
+    if (ui->prompt.kind != PROMPT_NONE || (ui->play && play_key(ui, key)))
+        return true;
+    for (int i = 0; i < 3 && key != INPUT_CLICK; i++)
+        command_action(ui, key == INPUT_WHEEL_UP ? ACTION_UP : ACTION_DOWN, "");
+    if (key == INPUT_CLICK && l && list_click(l, y, x, &again) && again)
+        command_action(ui, ACTION_ENTER, "");
+    return true;
+}
+
 static void take_key(struct ui *ui, int key)
 {
     ui->dirty = true;
     ui->n_keys++;
+    if (paste_key(ui, key) || take_mouse(ui, key))
+        return;
     if (ui->prompt.kind != PROMPT_NONE) {
         prompt_answer(ui, prompt_key(&ui->prompt, key));
         return;
@@ -269,13 +322,19 @@ static void take_key(struct ui *ui, int key)
         return;
     ui->message[0] = 0;
     enum view_id v = ui->stack[ui->depth - 1].id;
-    enum action a = action_for_key(v, key);
+    const struct binding *b = config_binding(&ui->config, v, key);
+    enum action a = b ? ACTION_NONE : action_for_key(v, key);
+    if (b && *b->line) {
+        command_run(ui, b->line);
+        return;
+    }
     if (a != ACTION_NONE) {
         command_action(ui, a, "");
         return;
     }
     const struct view_ops *ops = ui->stack[ui->depth - 1].ops;
-    if (key != INPUT_RESIZE && (!ops->key || !ops->key(ui, ui->stack[ui->depth - 1].self, key))) {
+    if (key != INPUT_RESIZE &&
+        (b || !ops->key || !ops->key(ui, ui->stack[ui->depth - 1].self, key))) {
         char name[16];
         ui_say(ui, "%s does nothing here (? shows the keys)", input_name(key, name, sizeof name));
     }
@@ -325,7 +384,7 @@ static void take_results(struct ui *ui)
 {
     unsigned what = session_poll(ui->session);
     if (what)
-        tell_views(ui, what);
+        ui_tell(ui, what);
     if (what & SESSION_CHANGED_VERSION) {
         ui_edited(ui);
         record_versions(ui);
@@ -422,23 +481,27 @@ static void finish(struct ui *ui)
     free(ui->path);
     prompt_done(&ui->prompt);
     recent_done(ui);
+    config_done(&ui->config);
+    str_done(&ui->pasted);
     input_script_free(ui->script);
 }
 
 int ui_main(const struct ui_opts *opts)
 {
     struct ui ui = {0};
-    struct err err = {0};
+    struct err err = {0}, trouble = {0};
     char text[512];
     const char *keys = opts->keys ? opts->keys : getenv("AUTOGO_KEYS");
     if ((keys && *keys && input_script_open(&ui.script, keys, &err) != ST_OK) ||
-        screen_open(&err) != ST_OK) {
+        setup_read(&ui, opts->config, &trouble, &err) != ST_OK || screen_open(&err) != ST_OK) {
         input_script_free(ui.script);
+        config_done(&ui.config);
         fprintf(stderr, "autogo: %s\n", err_text(&err, text, sizeof text));
         return status_exit_code(err.code);
     }
     struct session_opts so = opts->session;
     so.interrupt = screen_interrupt();
+    so.repair = ui.config.repair;
     ui.session = session_new(&so);
     ui.prompt.complete = command_complete;
     ui.prompt.ctx = &ui;
@@ -446,6 +509,7 @@ int ui_main(const struct ui_opts *opts)
     ui_push(&ui, VIEW_MODELS);
     if (opts->model)
         ui_open_model(&ui, opts->model);
+    setup_begin(&ui, &trouble);
     loop(&ui);
     finish(&ui);
     return screen_interrupted() ? status_exit_code(ST_CANCELLED) : 0;
@@ -454,4 +518,9 @@ int ui_main(const struct ui_opts *opts)
 void ui_man(struct str *out)
 {
     actions_man(out);
+}
+
+void ui_man_settings(struct str *out)
+{
+    config_man(out);
 }

@@ -2,6 +2,7 @@
 #ifndef UI_UI_PRIV_H
 #define UI_UI_PRIV_H
 
+#include "ui/config.h"
 #include "ui/ui.h"
 #include "ui/view.h"
 
@@ -25,6 +26,9 @@ struct ui {
     bool quit, dirty, repaint;
     struct recording *recording; /* record.c, or NULL */
     struct play *play;           /* play.c, or NULL */
+    struct config config;
+    bool pasting;
+    struct str pasted;
     struct ui_pair pair;
     char *text;
     char *path; /* to be written */
@@ -38,6 +42,24 @@ extern const struct view_ops *const ui_views[VIEW_COUNT];
 
 /* ui.c: shows what the session has to tell. */
 void ui_notices(struct ui *ui);
+
+/* ui.c: leaves, after a question if the user wants one. */
+void ui_quit(struct ui *ui);
+
+/* ui.c: tells all views of something (view.h). */
+void ui_tell(struct ui *ui, unsigned what);
+
+/* paste.c: true: the key belongs to what is being pasted. */
+bool paste_key(struct ui *ui, int key);
+
+/* setup.c */
+/* The configuration; `path` NULL: the usual place. What is wrong in it goes to *trouble, to be told
+ * once the screen is there; ST_IO: `path` cannot be read. */
+enum status setup_read(struct ui *ui, const char *path, struct err *trouble, struct err *err);
+void setup_begin(struct ui *ui, const struct err *trouble);
+/* ACTION_SET, _BIND, _UNBIND. */
+void setup_line(struct ui *ui, enum action a, const char *arg);
+void setup_complete(const char *text, struct prompt_words *out);
 
 /* frame.c */
 void frame_draw(struct ui *ui);

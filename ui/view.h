@@ -6,6 +6,7 @@
 #include "session/session.h"
 #include "ui/actions.h"
 #include "ui/canvas.h"
+#include "ui/config.h"
 #include "ui/input.h"
 #include "ui/list.h"
 #include "ui/prompt.h"
@@ -14,8 +15,9 @@
 
 struct ui;
 
-/* Bits beside SESSION_CHANGED_...: the current version or the model is another one. */
-enum { UI_EDITED = 1 << 16 };
+/* Bits beside SESSION_CHANGED_...: the current version or the model is another one; a setting is.
+ */
+enum { UI_EDITED = 1 << 16, UI_SET = 1 << 17 };
 
 struct view_ops {
     size_t size; /* of the view's own state, zeroed */
@@ -47,8 +49,11 @@ struct ui_pair {
 };
 
 struct session *ui_session(struct ui *ui);
+/* Settings and keys; which of its values a setting has. */
+const struct config *ui_config(const struct ui *ui);
+int ui_pref(const struct ui *ui, enum pref p);
 void ui_push(struct ui *ui, enum view_id v);
-/* Back by one view; at the first one, leaves (after a question when edits were made). */
+/* Back by one view; at the first one, leaves (after a question when the user wants one). */
 void ui_pop(struct ui *ui);
 /* Back until view v is on top (or the first view is). */
 void ui_pop_to(struct ui *ui, enum view_id v);

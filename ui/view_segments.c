@@ -326,6 +326,7 @@ static enum status segments_open(struct ui *ui, void *self, struct err *err)
         return err_set(err, ST_USAGE, "no model is open");
     v->whole = graph_n_nodes(session_graph(ui_session(ui))) <= DRAW_ALL;
     v->centred = -1;
+    v->heat = (enum heat)ui_pref(ui, PREF_HEAT);
     list_init(&v->list, columns, sizeof columns / sizeof *columns, &source, v);
     v->list.empty = "this network has no segments";
     refresh(v);

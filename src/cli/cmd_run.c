@@ -182,7 +182,7 @@ const struct cli_command cmd_run = {
 
 static enum status run_ui(struct cli *c, struct err *err)
 {
-    const char *journal = cli_get(c, "--journal"), *keys = cli_get(c, "--keys");
+    const char *journal = cli_get(c, "--journal");
     struct session_opts o = {.seed = c->seed,
                              .threads = c->threads,
                              .input_shape = c->input_shape,
@@ -199,12 +199,16 @@ static enum status run_ui(struct cli *c, struct err *err)
                        "the workbench needs a terminal (autogo --help lists the commands that "
                        "do not)");
     c->ui_ran = true;
-    c->ui_exit = c->ui(&o, c->n_arg ? c->arg[0] : NULL, keys);
+    c->ui_exit = c->ui(&(struct cli_ui){.model = c->n_arg ? c->arg[0] : NULL,
+                                        .keys = cli_get(c, "--keys"),
+                                        .config = cli_get(c, "--config"),
+                                        .session = o});
     return ST_OK;
 }
 
 static const struct cli_option options_ui[] = {
     {"--keys", NULL, "FILE", "feed the keys in FILE"},
+    {"--config", NULL, "FILE", "settings and keys (autogo.5) instead of your configuration"},
     {"--journal", NULL, "FILE", "keep the session's journal in FILE"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--predictor", NULL, "FILE", "as autogo train writes it (the shipped one)"},

@@ -43,6 +43,7 @@ struct session *session_new(const struct session_opts *opts)
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     s->threads = opts->threads > 0 ? opts->threads : cpus > 0 ? (int)(cpus < 256 ? cpus : 256) : 1;
     s->seed = opts->seed;
+    s->how = opts->repair;
     s->spec = x_strdup("");
     s->hunt = (struct hunt){.tag = TAG_SELECT, .segment = -1};
     s->filter_text = x_strdup("");

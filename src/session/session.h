@@ -32,6 +32,16 @@ enum session_journal {
     SESSION_JOURNAL_FILE,    /* at opts.journal_path */
 };
 
+/* Settings of all repairs from now on; those that differ from the defaults (all zero) are part of
+ * the record of an edit. */
+struct session_repair {
+    int grow;     /* nodes outside the segment that may change too, 0 .. 64 */
+    bool adapt;   /* adapters at the ports when nothing else fits */
+    int multiple; /* widths are multiples of it where possible; 0: of 8 where they were, .. 1024 */
+    /* Of the whole network (FLOPs by the paper's rule); 0: no limit, as after session_open. */
+    int64_t max_flops_paper, max_params;
+};
+
 struct session_opts {
     uint64_t seed;
     int threads;            /* 0: as many as there are processors */
@@ -40,8 +50,9 @@ struct session_opts {
                                segments/reference.json; else a file */
     const char *segdb_path; /* NULL: the shipped segments/segments.db; the user's is over it */
     const char *npu_preset; /* the accelerator, as npu_preset_load's name; NULL: os32 */
-    const char *predictor_path; /* NULL: the shipped segments/predictor.bin, if there is one */
-    const char *input_shape;    /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
+    const char *predictor_path;   /* NULL: the shipped segments/predictor.bin, if there is one */
+    const char *input_shape;      /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
+    struct session_repair repair; /* how repairs are made at first */
     enum session_journal journal;
     const char *journal_path;
     const int *interrupt; /* polled while waiting (set by a signal handler); NULL: never */
@@ -256,15 +267,6 @@ int32_t session_fragment_node(const struct graph *fragment, const char *name);
 
 /* ---- how repairs are made ---- */
 
-/* Settings of all repairs from now on; those that differ from the defaults (all zero) are part of
- * the record of an edit. */
-struct session_repair {
-    int grow;     /* nodes outside the segment that may change too, 0 .. 64 */
-    bool adapt;   /* adapters at the ports when nothing else fits */
-    int multiple; /* widths are multiples of it where possible; 0: of 8 where they were, .. 1024 */
-    /* Of the whole network (FLOPs by the paper's rule); 0: no limit, as after session_open. */
-    int64_t max_flops_paper, max_params;
-};
 const struct session_repair *session_repair(const struct session *s);
 /* Drops the preview and asks for the candidates of the selected segment again. ST_USAGE: a value
  * out of range. */

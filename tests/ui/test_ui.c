@@ -1071,6 +1071,157 @@ static void test_lesson(void **state)
     check_lesson(200, 60);
 }
 
+/* ---- configuration ---- */
+
+static struct vt *start_configured(int cols, int rows, const char *text, const char *model)
+{
+    FILE *f = fopen("config", "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    const char *argv[] = {program, "ui", "--config", "config", model, NULL};
+    struct vt_opts o = {.rows = rows, .cols = cols};
+    return vt_start(argv, &o);
+}
+
+static void check_config(int cols, int rows)
+{
+    struct vt *v = start_configured(cols, rows,
+                                    "# keys and settings\nset theme light\nset heat FLOPs\n"
+                                    "set grow 4\nset colour red\nbind F6 heat memory\n"
+                                    "bind U undo\nbind x undo\nunbind i\nfly\n",
+                                    "zoo:resnet50");
+    assert_true(vt_expect(v, "autogo: config: line 5: no setting is called 'colour' (and 1 more)"));
+    vt_keys(v, "i");
+    assert_true(vt_expect(v, "i does nothing here"));
+    vt_keys(v, "U");
+    assert_true(vt_expect(v, "nothing to undo"));
+    vt_type(v, "\033[17~"); /* F6 */
+    assert_true(vt_expect(v, "coloured by memory"));
+    vt_keys(v, "?");
+    assert_true(vt_expect(v, "F6             :heat memory"));
+    vt_type(v, "/undo\r");
+    assert_true(vt_expect(v, "u U x"));
+    vt_keys(v, "Esc");
+    vt_type(v, "q:set\r");
+    assert_true(vt_matches(v, "settings"));
+    vt_type(v, "q:set th\t");
+    assert_true(vt_expect(v, ":set theme"));
+    vt_type(v, " pink\r");
+    assert_true(vt_expect(v, "theme 'pink' is none of: default light high-contrast"));
+    vt_type(v, ":set ascii on\r");
+    vt_quiet(v, 50);
+    assert_null(strstr(vt_text(v), "\u2502"));
+    vt_type(v, ":set adapt on\r:set\r");
+    assert_true(vt_expect(v, "adapt         on"));
+    vt_type(v, "q:bind F7 set theme mono\r\033[18~");
+    assert_true(vt_expect(v, "set theme mono"));
+    vt_type(v, ":bind F7 fly\r");
+    assert_true(vt_expect(v, "no action is called 'fly'"));
+    vt_type(v, ":unbind U\rU");
+    assert_true(vt_expect(v, "U does nothing here"));
+    quit(v);
+}
+
+static void test_config(void **state)
+{
+    check_config(80, 24);
+    fresh(state);
+    check_config(200, 60);
+    /* every theme draws the same */
+    static const char *const themes[] = {"default", "light", "high-contrast", "colour-blind-safe",
+                                         "mono"};
+    char text[64];
+    for (size_t i = 0; i < sizeof themes / sizeof *themes; i++) {
+        fresh(state);
+        snprintf(text, sizeof text, "set theme %s\n", themes[i]);
+        struct vt *v = start_configured(80, 24, text, NULL);
+        assert_true(vt_matches(v, "models"));
+        quit(v);
+    }
+    /* one that is named must be there */
+    struct vt_opts o = {.rows = 24, .cols = 80};
+    struct vt *v = start_with(&o, "--config", "no-folder/config", NULL);
+    int status = vt_wait(v);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 2);
+    assert_non_null(strstr(vt_text(v), "no-folder/config"));
+    vt_free(v);
+}
+
+static void test_confirm_quit(void **state)
+{
+    (void)state;
+    struct vt *v = start_configured(80, 24, "set confirm-quit edits\n", "zoo:fsrcnn-3");
+    assert_true(vt_expect(v, "segments"));
+    vt_type(v, ":edit relu2 delete\r");
+    assert_true(vt_expect(v, "version 1"));
+    vt_type(v, "Q");
+    assert_true(vt_expect(v, "leave? (y/n)"));
+    vt_type(v, "n");
+    assert_true(vt_expect(v, "Enter open"));
+    vt_type(v, "Qy");
+    assert_true(WIFEXITED(vt_wait(v)));
+    vt_free(v);
+    fresh(state);
+    v = start_configured(80, 24, "set confirm-quit edits\n", "zoo:fsrcnn-3");
+    assert_true(vt_expect(v, "segments"));
+    quit(v); /* nothing was changed */
+}
+
+/* As xterm tells of button, column, row. */
+static void click(struct vt *v, int button, int x, int y)
+{
+    char bytes[32];
+    snprintf(bytes, sizeof bytes, "\033[<%d;%d;%dM", button, x + 1, y + 1);
+    vt_type(v, bytes);
+    snprintf(bytes, sizeof bytes, "\033[<%d;%d;%dm", button, x + 1, y + 1);
+    vt_type(v, button ? "" : bytes);
+}
+
+static void test_mouse(void **state)
+{
+    (void)state;
+    struct vt *v = start_configured(80, 24, "set mouse on\n", "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    click(v, 0, 10, 5); /* row 3 of the list */
+    assert_true(vt_expect(v, " 3  Conv1x1 BatchNormalization Relu "));
+    click(v, 65, 10, 5); /* wheel down */
+    assert_true(vt_expect(v, "\n 6  Conv1x1"));
+    click(v, 64, 10, 5);
+    assert_true(vt_expect(v, "\n 3  Conv1x1"));
+    click(v, 0, 10, 5);
+    assert_true(vt_expect(v, "segment 3 "));
+    quit(v);
+}
+
+static void test_paste(void **state)
+{
+    (void)state;
+    char line[1200];
+    struct vt *v = start(80, 24, NULL);
+    assert_true(vt_expect(v, "models"));
+    vt_type(v, "\033[200~Q no model\nq\033[201~"); /* runs nothing */
+    assert_true(vt_expect(v, "what was pasted names no model: Q no model q"));
+    vt_type(v, ":open \033[200~zoo:fsrcnn-3\n\033[201~");
+    assert_true(vt_expect(v, ":open zoo:fsrcnn-3"));
+    vt_keys(v, "Esc");
+    snprintf(line, sizeof line,
+             "cd '%s' && mkdir -p 'a b' && '%s' convert zoo:fsrcnn-3 -o 'a b/net.onnx'", work,
+             program);
+    shell(line);
+    vt_type(v, "\033[200~'a b/net.onnx'\r\033[201~");
+    assert_true(vt_expect(v, "net.onnx  version 0"));
+    vt_type(v, "\033[200~zoo:resnet50\033[201~");
+    assert_true(vt_expect(v, "zoo:resnet50  version 0"));
+    snprintf(line, sizeof line, "\033[200~file://%s/a%%20b/net.onnx\033[201~", work);
+    vt_type(v, line);
+    assert_true(vt_expect(v, "net.onnx  version 0"));
+    vt_type(v, "\033[200~a\\ b/net.onnx\033[201~");
+    assert_true(vt_expect(v, "net.onnx  version 0"));
+    quit(v);
+}
+
 static void test_export_asks(void **state)
 {
     (void)state;
@@ -1503,6 +1654,7 @@ int main(void)
         T(test_bad_terminals), T(test_no_terminal),    T(test_resize),     T(test_crash),
         T(test_end_signals),   T(test_suspend),        T(test_idle),       T(test_bad_model),
         T(test_hostile_name),  T(test_sanitise),       T(test_script),     T(test_export_asks),
+        T(test_config),        T(test_confirm_quit),   T(test_mouse),      T(test_paste),
         T(test_filter),        T(test_batch),          T(test_recover),    T(test_keep),
         T(test_estimates),     T(test_heat),           T(test_prompt),     T(test_random),
         T(test_nodes),         T(test_record),         T(test_play),       T(test_lesson),
