@@ -4,8 +4,11 @@
 
 static int workbench(const struct cli_ui *o)
 {
-    struct ui_opts opts = {
-        .model = o->model, .keys = o->keys, .config = o->config, .session = o->session};
+    struct ui_opts opts = {.model = o->model,
+                           .keys = o->keys,
+                           .config = o->config,
+                           .log = o->log,
+                           .session = o->session};
     return ui_main(&opts);
 }
 #define WORKBENCH workbench

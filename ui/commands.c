@@ -2,6 +2,7 @@
  * holds everywhere; a word that is no action goes to the session's command language. */
 #include "ui/ui_priv.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "family/family.h"
 #include "session/field.h"
@@ -76,7 +77,11 @@ enum status command_open(struct ui *ui, const char *spec, bool ask, struct err *
     ui_say(ui, "opening %s ...", path);
     frame_draw(ui);
     ui->message[0] = 0;
+    double begin = clock_s();
     enum status st = session_open(ui->session, path, SESSION_ASK, err);
+    ui->stats.opened = clock_s() - begin;
+    ui_log(ui, "open", "%s %s %.1f ms", path, st == ST_OK ? "ok" : "failed",
+           ui->stats.opened * 1e3);
     if (st != ST_OK) {
         free(path);
         return st;
@@ -210,34 +215,6 @@ static void play_command(struct ui *ui, const char *arg)
 }
 
 /* ---- small ones ---- */
-
-static int by_size(const void *a, const void *b)
-{
-    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-    return (x > y) - (x < y);
-}
-
-static void say_stats(struct ui *ui)
-{
-    unsigned sorted[UI_TIMES];
-    size_t n = 0;
-    long pages = 0;
-    for (size_t i = 0; i < UI_TIMES; i++)
-        if (ui->times[i])
-            sorted[n++] = ui->times[i];
-    qsort(sorted, n, sizeof *sorted, by_size);
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (f) {
-        if (fscanf(f, "%*d %ld", &pages) != 1)
-            pages = 0;
-        fclose(f);
-    }
-    if (n == 0)
-        n = 1, sorted[0] = 0;
-    ui_say(ui, "key to frame: median %.1f ms, p99 %.1f ms, most %.1f ms; %lu frames; %ld MiB",
-           sorted[n / 2] / 1e3, sorted[(n - 1) * 99 / 100] / 1e3, sorted[n - 1] / 1e3, ui->n_frames,
-           pages * sysconf(_SC_PAGESIZE) >> 20);
-}
 
 void command_undo(struct ui *ui, bool redo)
 {
@@ -397,11 +374,24 @@ static bool common(struct ui *ui, enum action a, const char *arg)
         setup_line(ui, a, arg);
         return true;
     case ACTION_STATS:
-        say_stats(ui);
+        stats_show(ui);
         return true;
     default:
         return false;
     }
+}
+
+/* What a read-only session refuses at once; what else comes to an edit is refused by it. */
+static bool changes(enum action a)
+{
+    static const enum action all[] = {
+        ACTION_APPLY,  ACTION_NODE_EDIT, ACTION_NODE_DELETE, ACTION_BATCH,       ACTION_REJECT,
+        ACTION_TAG,    ACTION_KEEP,      ACTION_SEARCH_RUN,  ACTION_SEARCH_HERE, ACTION_SEARCH_TAKE,
+        ACTION_EXPORT, ACTION_FIT_SAVE,  ACTION_RECORD,      ACTION_SAVE_DISPLAY};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i] == a)
+            return true;
+    return false;
 }
 
 void command_action(struct ui *ui, enum action a, const char *arg)
@@ -409,7 +399,12 @@ void command_action(struct ui *ui, enum action a, const char *arg)
     enum view_id v = ui->stack[ui->depth - 1].id;
     const struct view_ops *ops = ui->stack[ui->depth - 1].ops;
     void *self = ui->stack[ui->depth - 1].self;
+    struct err err = {0};
     ui->dirty = true;
+    if (changes(a) && session_may_write(ui->session, &err) != ST_OK) {
+        ui_fail(ui, &err);
+        return;
+    }
     if (action_in_view(a, v) && ((ops->action && ops->action(ui, self, a, arg)) ||
                                  list_command(ui, a, arg) || common(ui, a, arg)))
         return;

@@ -1,4 +1,5 @@
 /* One frame: the line about the model, the view, the message, the keys. */
+#include "base/clock.h"
 #include "session/fitting.h"
 #include "session/searching.h"
 #include "ui/ui_priv.h"
@@ -59,8 +60,8 @@ static void draw_top(struct ui *ui, int w)
     else if (session_busy(s))
         snprintf(right, sizeof right, "working  ");
     size_t n = strlen(right);
-    snprintf(right + n, sizeof right - n, "%s%s ", ui->recording ? "rec  " : "",
-             view_title(ui->stack[ui->depth - 1].id));
+    snprintf(right + n, sizeof right - n, "%s%s%s ", ui->read_only ? "read-only  " : "",
+             ui->recording ? "rec  " : "", view_title(ui->stack[ui->depth - 1].id));
     int edge = w - text_width(right, theme_ascii());
     screen_put(0, 0, w, STYLE_BAR, "");
     screen_add(0, edge, w - edge, STYLE_BAR_NAME, right);
@@ -136,5 +137,6 @@ void frame_draw(struct ui *ui)
     screen_show(ui->repaint);
     ui->repaint = false;
     ui->dirty = false;
-    ui->n_frames++;
+    if (ui->stats.n_frames++ == 0)
+        ui->stats.first_frame = clock_s() - ui->stats.begun;
 }

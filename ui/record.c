@@ -96,11 +96,14 @@ void ui_did(struct ui *ui, const char *fmt, ...)
     struct recording *r = ui->recording;
     struct str line = {0};
     va_list ap;
-    if (!r)
-        return;
     va_start(ap, fmt);
     str_vaddf(&line, fmt, ap);
     va_end(ap);
+    ui_log(ui, "did", "%s", line.s);
+    if (!r) {
+        str_done(&line);
+        return;
+    }
     add(r, str_take(&line));
     r->versions = session_n_versions(ui->session);
     r->cursor = session_cursor(ui->session);
@@ -124,23 +127,31 @@ static const char *node_word(const struct graph *f, int32_t id, char *buf, size_
     return buf;
 }
 
-static void add_pin(struct ui *ui, int32_t node, int64_t channels)
+/* NULL: no candidate is shown. Caller frees. */
+static char *pin_line(struct ui *ui, int32_t node, int64_t channels)
 {
     const struct session_candidate *c = session_previewed(ui->session);
     char name[96];
     if (!c || !c->fragment)
-        return;
+        return NULL;
     node_word(c->fragment, node, name, sizeof name);
-    add(ui->recording, channels ? x_asprintf("pin %s %lld", name, (long long)channels)
-                                : x_asprintf("unpin %s", name));
+    return channels ? x_asprintf("pin %s %lld", name, (long long)channels)
+                    : x_asprintf("unpin %s", name);
+}
+
+static void add_pin(struct ui *ui, int32_t node, int64_t channels)
+{
+    char *line = pin_line(ui, node, channels);
+    if (line)
+        add(ui->recording, line);
 }
 
 void ui_did_pin(struct ui *ui, int32_t node, int64_t channels)
 {
-    if (!ui->recording)
-        return;
-    add_pin(ui, node, channels);
-    save(ui);
+    char *line = pin_line(ui, node, channels);
+    if (line)
+        ui_did(ui, "%s", line);
+    free(line);
 }
 
 /* ---- versions that came otherwise than by a command that can be said again ---- */

@@ -2,6 +2,7 @@
  *
  * It waits in poll() without a time-out on the terminal, the signal pipe and the session's pipe,
  * so that an idle workbench costs nothing; all heavy work is on the session's workers. */
+#include "base/clock.h"
 #include "session/fitting.h"
 #include "session/searching.h"
 #include "ui/repair_words.h"
@@ -60,6 +61,7 @@ void ui_fail(struct ui *ui, const struct err *err)
 {
     char text[448], buf[480];
     snprintf(buf, sizeof buf, "autogo: %s", err_text(err, text, sizeof text));
+    ui_log(ui, "error", "%s", text);
     say(ui, err->code == ST_NO ? STYLE_WARN : STYLE_ERROR, buf);
 }
 
@@ -311,7 +313,7 @@ static bool take_mouse(struct ui *ui, int key)
 static void take_key(struct ui *ui, int key)
 {
     ui->dirty = true;
-    ui->n_keys++;
+    ui->stats.n_keys++;
     if (paste_key(ui, key) || take_mouse(ui, key))
         return;
     if (ui->prompt.kind != PROMPT_NONE) {
@@ -342,13 +344,6 @@ static void take_key(struct ui *ui, int key)
 
 /* ---- the loop ---- */
 
-static unsigned long microseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (unsigned long)t.tv_sec * 1000000ul + (unsigned long)t.tv_nsec / 1000ul;
-}
-
 static void take_signals(struct ui *ui)
 {
     unsigned bits = screen_signals();
@@ -375,6 +370,7 @@ void ui_notices(struct ui *ui)
         char line[512];
         snprintf(line, sizeof line, "%s%s", good ? "" : "autogo: ", notice);
         say(ui, good ? STYLE_TEXT : STYLE_WARN, line);
+        ui_log(ui, good ? "notice" : "error", "%s", notice);
         if (!good)
             play_trouble(ui, notice);
     }
@@ -445,7 +441,7 @@ static void loop(struct ui *ui)
             frame_draw(ui);
         if (poll(fd, 3, patience(ui)) < 0 && errno != EINTR)
             break;
-        unsigned long start = microseconds();
+        double start = clock_s();
         bool keys = false;
         if (fd[1].revents)
             take_signals(ui);
@@ -463,7 +459,7 @@ static void loop(struct ui *ui)
             ui->quit = true;
         if (keys && !ui->quit) {
             frame_draw(ui);
-            ui->times[ui->n_keys % UI_TIMES] = (unsigned)(microseconds() - start);
+            ui->stats.times[ui->stats.n_keys % UI_TIMES] = (unsigned)((clock_s() - start) * 1e6);
         }
     }
 }
@@ -473,6 +469,7 @@ static void finish(struct ui *ui)
     while (ui->depth > 0)
         remove_view(ui, ui->depth - 1);
     screen_close();
+    ui_log(ui, "end", "%lu keys, %lu frames", ui->stats.n_keys, ui->stats.n_frames);
     play_done(ui);
     record_done(ui);
     session_free(ui->session);
@@ -483,17 +480,20 @@ static void finish(struct ui *ui)
     recent_done(ui);
     config_done(&ui->config);
     str_done(&ui->pasted);
+    log_close(&ui->log);
     input_script_free(ui->script);
 }
 
 int ui_main(const struct ui_opts *opts)
 {
-    struct ui ui = {0};
+    struct ui ui = {.stats.begun = clock_s(), .log.fd = -1};
     struct err err = {0}, trouble = {0};
     char text[512];
     const char *keys = opts->keys ? opts->keys : getenv("AUTOGO_KEYS");
     if ((keys && *keys && input_script_open(&ui.script, keys, &err) != ST_OK) ||
-        setup_read(&ui, opts->config, &trouble, &err) != ST_OK || screen_open(&err) != ST_OK) {
+        setup_read(&ui, opts->config, &trouble, &err) != ST_OK ||
+        (opts->log && log_open(&ui.log, opts->log, &err) != ST_OK) || screen_open(&err) != ST_OK) {
+        log_close(&ui.log);
         input_script_free(ui.script);
         config_done(&ui.config);
         fprintf(stderr, "autogo: %s\n", err_text(&err, text, sizeof text));
@@ -502,6 +502,11 @@ int ui_main(const struct ui_opts *opts)
     struct session_opts so = opts->session;
     so.interrupt = screen_interrupt();
     so.repair = ui.config.repair;
+    so.on_job = stats_job;
+    so.on_job_ctx = &ui;
+    ui.read_only = so.read_only;
+    ui_log(&ui, "begin", "autogo %s%s%s%s", PACKAGE_VERSION, opts->model ? " " : "",
+           opts->model ? opts->model : "", so.read_only ? ", read-only" : "");
     ui.session = session_new(&so);
     ui.prompt.complete = command_complete;
     ui.prompt.ctx = &ui;

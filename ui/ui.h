@@ -9,6 +9,7 @@ struct ui_opts {
     const char *model;  /* NULL: begin with the list of models */
     const char *keys;   /* a key script (input.h), or NULL: $AUTOGO_KEYS */
     const char *config; /* a file that must be there, or NULL: file_xdg CONFIG config */
+    const char *log;    /* a file (log.h), or NULL */
     /* journal FILE/OFF, seed, threads, ...; `interrupt` is set by the workbench itself */
     struct session_opts session;
 };

@@ -3,11 +3,25 @@
 #define UI_UI_PRIV_H
 
 #include "ui/config.h"
+#include "ui/log.h"
 #include "ui/ui.h"
 #include "ui/view.h"
 
 #define UI_DEPTH 12
 #define UI_TIMES 1024
+#define UI_JOB_KINDS 32
+
+/* What :stats tells; seconds. */
+struct stats {
+    unsigned times[UI_TIMES]; /* key to frame, microseconds, a ring */
+    unsigned long n_frames, n_keys;
+    double begun, first_frame, opened; /* when; how long the first frame, the last model took */
+    struct job_stats {
+        const char *kind;
+        int n;
+        double sum, most;
+    } job[UI_JOB_KINDS];
+};
 
 struct ui {
     struct session *session;
@@ -27,15 +41,15 @@ struct ui {
     struct recording *recording; /* record.c, or NULL */
     struct play *play;           /* play.c, or NULL */
     struct config config;
+    bool read_only;
+    struct log log;
+    struct stats stats;
     bool pasting;
     struct str pasted;
     struct ui_pair pair;
     char *text;
     char *path; /* to be written */
     VEC(char *) recent;
-    /* key to frame, microseconds, a ring */
-    unsigned times[UI_TIMES];
-    unsigned long n_frames, n_keys;
 };
 
 extern const struct view_ops *const ui_views[VIEW_COUNT];
@@ -51,6 +65,14 @@ void ui_tell(struct ui *ui, unsigned what);
 
 /* paste.c: true: the key belongs to what is being pasted. */
 bool paste_key(struct ui *ui, int key);
+
+/* stats.c */
+/* A line of the log (log.h). */
+void ui_log(struct ui *ui, const char *kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* session_opts.on_job; ctx is the struct ui. */
+void stats_job(void *ctx, const char *kind, double seconds, enum status st);
+void stats_show(struct ui *ui);
 
 /* setup.c */
 /* The configuration; `path` NULL: the usual place. What is wrong in it goes to *trouble, to be told

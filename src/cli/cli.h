@@ -11,7 +11,7 @@
 
 /* What is said on the command line to the workbench; NULL: nothing (ui.h). */
 struct cli_ui {
-    const char *model, *keys, *config;
+    const char *model, *keys, *config, *log;
     struct session_opts session;
 };
 /* The workbench, as main() passes it in. Returns the exit code. */

@@ -1,5 +1,6 @@
 #include "session/job.h"
 
+#include "base/clock.h"
 #include "base/queue.h"
 #include "base/vec.h"
 #include "session/model.h"
@@ -15,6 +16,17 @@
 #include <unistd.h>
 
 /* ---- one job ---- */
+
+const char *job_kind_name(enum job_kind k)
+{
+    static const char *const names[] = {[JOB_QUERY] = "query",   [JOB_CANDIDATE] = "candidate",
+                                        [JOB_LIKE] = "like",     [JOB_REPAIR] = "repair",
+                                        [JOB_LAYOUT] = "layout", [JOB_WRITE] = "write",
+                                        [JOB_KEEP] = "keep",     [JOB_FIT] = "fit",
+                                        [JOB_WHY] = "why",       [JOB_TIME] = "time",
+                                        [JOB_SEARCH] = "search", [JOB_TAKE] = "take"};
+    return names[k];
+}
 
 struct job *job_new(enum job_kind kind, const struct graph *g)
 {
@@ -142,10 +154,12 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
 
 void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS])
 {
+    double begin = clock_s();
     if (__atomic_load_n(&j->cancel, __ATOMIC_RELAXED))
         j->status = ST_CANCELLED;
     else
         j->status = run_kind(j, db, path);
+    j->seconds = clock_s() - begin;
 }
 
 /* ---- the pool ---- */

@@ -74,6 +74,7 @@ struct job {
     struct taking *taking;       /* TAKE: with the results */
     int wake;                    /* FIT, SEARCH: where a byte tells of progress */
 
+    double seconds;     /* that it took */
     enum status status; /* results; which ones depends on kind */
     struct err err;
     int64_t *ids;
@@ -95,6 +96,7 @@ struct job {
     bool has_layout;
 };
 
+const char *job_kind_name(enum job_kind k);
 struct job *job_new(enum job_kind kind, const struct graph *g);
 /* Copies the region. */
 void job_set_region(struct job *j, const struct region *r);

@@ -44,6 +44,8 @@ struct session *session_new(const struct session_opts *opts)
     s->threads = opts->threads > 0 ? opts->threads : cpus > 0 ? (int)(cpus < 256 ? cpus : 256) : 1;
     s->seed = opts->seed;
     s->how = opts->repair;
+    if (opts->read_only)
+        s->opts.journal = SESSION_JOURNAL_OFF;
     s->spec = x_strdup("");
     s->hunt = (struct hunt){.tag = TAG_SELECT, .segment = -1};
     s->filter_text = x_strdup("");
@@ -212,9 +214,17 @@ enum status session_need_model(const struct session *s, struct err *err)
     return s->version.n ? ST_OK : err_set(err, ST_USAGE, "no model is open (open MODEL)");
 }
 
+enum status session_may_write(const struct session *s, struct err *err)
+{
+    return s->opts.read_only
+               ? err_set(err, ST_NO, "read-only: nothing is changed or written (--readonly)")
+               : ST_OK;
+}
+
 enum status session_may_edit(const struct session *s, struct err *err)
 {
     TRY(session_need_model(s, err));
+    TRY(session_may_write(s, err));
     if (s->pending)
         return err_set(err, ST_USAGE,
                        "an earlier session of this model waits: say 'recover' or 'fresh' first");
@@ -288,6 +298,8 @@ unsigned session_poll(struct session *s)
     unsigned changed = 0;
     struct job *j;
     while ((j = pool_take(s->pool))) {
+        if (s->opts.on_job)
+            s->opts.on_job(s->opts.on_job_ctx, job_kind_name(j->kind), j->seconds, j->status);
         switch (j->kind) {
         case JOB_QUERY:
         case JOB_CANDIDATE:

@@ -53,6 +53,10 @@ struct session_opts {
     const char *predictor_path;   /* NULL: the shipped segments/predictor.bin, if there is one */
     const char *input_shape;      /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
     struct session_repair repair; /* how repairs are made at first */
+    bool read_only; /* no journal; edits, exports and whatever else would be written are refused */
+    /* Told of each job that ended and was not cancelled, from session_poll; NULL: nobody is. */
+    void (*on_job)(void *ctx, const char *kind, double seconds, enum status st);
+    void *on_job_ctx;
     enum session_journal journal;
     const char *journal_path;
     const int *interrupt; /* polled while waiting (set by a signal handler); NULL: never */
@@ -402,6 +406,8 @@ enum {
  * (#) does nothing. */
 enum status session_command(struct session *s, const char *line, unsigned flags, struct str *out,
                             struct err *err);
+/* ST_NO: the session is read-only. */
+enum status session_may_write(const struct session *s, struct err *err);
 /* `quit` was said. */
 bool session_quit_asked(const struct session *s);
 

@@ -463,7 +463,7 @@ static void test_fit_goes_on(void **state)
     assert_int_equal(
         sscanf(line, "key to frame: median %lf ms, p99 %*f ms, most %lf ms", &median, &most), 2);
     assert_true(median < 16);
-    vt_keys(v, "q");
+    vt_keys(v, "q q");
     assert_true(vt_expect(v, "training "));
     vt_keys(v, "j j j Enter");
     assert_true(vt_expect(v, " fit, "));
@@ -1169,6 +1169,65 @@ static void test_confirm_quit(void **state)
     quit(v); /* nothing was changed */
 }
 
+static void test_read_only(void **state)
+{
+    (void)state;
+    char cmd[700];
+    const char *argv[] = {program, "ui", "--readonly", "--log", "log.txt", "zoo:resnet50", NULL};
+    struct vt_opts o = {.rows = 24, .cols = 80};
+    shell("rm -f log.txt");
+    struct vt *v = vt_start(argv, &o);
+    assert_true(vt_expect(v, "read-only  segments"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, "98 fit"));
+    vt_settle(v);
+    static const char *const refused[] = {
+        "a",       ":replace 3 self\r", ":export x.onnx\r",       "e",
+        ":keep\r", ":record x.ag\r",    ":save-display x.txt\r",  ":edit conv1 delete\r",
+        "r",       ":tag good\r",       ":batch in 3 dflops<0\r", ":search start\r",
+        "m"}; /* the last one looks for more like it, which is fine */
+    for (size_t i = 0; i + 1 < sizeof refused / sizeof *refused; i++) {
+        vt_type(v, refused[i]);
+        assert_true(vt_expect(v, "autogo: read-only: nothing is changed or written (--readonly)"));
+        vt_keys(v, "?");
+        vt_keys(v, "q");
+    }
+    vt_type(v, refused[sizeof refused / sizeof *refused - 1]);
+    assert_true(vt_expect(v, " more like "));
+    vt_settle(v);
+    vt_type(v, ":stats\r");
+    assert_true(vt_expect(v, "journal: none"));
+    assert_true(vt_expect(v, "  candidate          "));
+    quit(v);
+    snprintf(cmd, sizeof cmd, "test ! -e '%s' -o -z \"$(ls -A '%s' 2>/dev/null)\"",
+             getenv("XDG_STATE_HOME"), getenv("XDG_STATE_HOME"));
+    shell(cmd);
+    shell("test ! -e x.onnx -a ! -e x.ag -a ! -e x.txt");
+    shell("grep -q 'Z begin  autogo .* zoo:resnet50, read-only$' log.txt && "
+          "grep -q 'Z open   zoo:resnet50 ok [0-9.]* ms$' log.txt && "
+          "grep -q 'Z did    open zoo:resnet50$' log.txt && "
+          "grep -q 'Z job    query ok [0-9.]* ms$' log.txt && "
+          "test $(grep -c 'Z job    candidate ' log.txt) -ge 100 && "
+          "grep -q 'Z error  read-only: ' log.txt && grep -q 'Z end    [0-9]* keys' log.txt");
+    /* what is there stays; a terminal is no place for it */
+    const char *more[] = {program, "ui", "--log", "log.txt", NULL};
+    v = vt_start(more, &o);
+    assert_true(vt_expect(v, "models"));
+    quit(v);
+    shell("test $(grep -c 'Z begin ' log.txt) = 2");
+    more[3] = "/dev/tty";
+    v = vt_start(more, &o);
+    int status = vt_wait(v);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 2);
+    assert_non_null(strstr(vt_text(v), "not to the terminal"));
+    vt_free(v);
+    const char *both[] = {program, "ui", "--readonly", "--journal", "j", NULL};
+    v = vt_start(both, &o);
+    assert_int_equal(WEXITSTATUS(vt_wait(v)), 2);
+    vt_free(v);
+}
+
 /* As xterm tells of button, column, row. */
 static void click(struct vt *v, int button, int x, int y)
 {
@@ -1654,10 +1713,11 @@ int main(void)
         T(test_bad_terminals), T(test_no_terminal),    T(test_resize),     T(test_crash),
         T(test_end_signals),   T(test_suspend),        T(test_idle),       T(test_bad_model),
         T(test_hostile_name),  T(test_sanitise),       T(test_script),     T(test_export_asks),
-        T(test_config),        T(test_confirm_quit),   T(test_mouse),      T(test_paste),
-        T(test_filter),        T(test_batch),          T(test_recover),    T(test_keep),
-        T(test_estimates),     T(test_heat),           T(test_prompt),     T(test_random),
-        T(test_nodes),         T(test_record),         T(test_play),       T(test_lesson),
+        T(test_config),        T(test_confirm_quit),   T(test_mouse),      T(test_read_only),
+        T(test_paste),         T(test_filter),         T(test_batch),      T(test_recover),
+        T(test_keep),          T(test_estimates),      T(test_heat),       T(test_prompt),
+        T(test_random),        T(test_nodes),          T(test_record),     T(test_play),
+        T(test_lesson),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
