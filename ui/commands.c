@@ -24,8 +24,7 @@ static struct list *top_list(struct ui *ui)
     return ops->list ? ops->list(ui->stack[ui->depth - 1].self) : NULL;
 }
 
-/* "~/x" as a shell would read it; caller frees. */
-static char *expand(const char *path)
+char *ui_expand(const char *path)
 {
     const char *home = getenv("HOME");
     if (path[0] == '~' && path[1] == '/' && home)
@@ -73,9 +72,11 @@ static void ask_recover(struct ui *ui, bool ask)
 
 enum status command_open(struct ui *ui, const char *spec, bool ask, struct err *err)
 {
-    char word[600], *path = expand(spec);
+    char word[600], *path = ui_expand(spec);
     ui_say(ui, "opening %s ...", path);
+    ui->opening = true;
     frame_draw(ui);
+    ui->opening = false;
     ui->message[0] = 0;
     double begin = clock_s();
     enum status st = session_open(ui->session, path, SESSION_ASK, err);
@@ -110,7 +111,7 @@ static void ask_to_write(struct ui *ui, const char *path, void (*write_it)(struc
 {
     char line[200];
     free(ui->path);
-    ui->path = expand(path);
+    ui->path = ui_expand(path);
     if (access(ui->path, F_OK) == 0) {
         snprintf(line, sizeof line, "%.150s exists. Replace it? (y/n) ", ui->path);
         ui_ask(ui, line, write_it);
@@ -209,7 +210,7 @@ static void play_command(struct ui *ui, const char *arg)
         ui_prompt(ui, "play ");
         return;
     }
-    char *path = expand(arg);
+    char *path = ui_expand(arg);
     play_begin(ui, path);
     free(path);
 }
@@ -346,6 +347,11 @@ static bool common(struct ui *ui, enum action a, const char *arg)
         return true;
     case ACTION_EXPORT:
         export_file(ui, arg);
+        return true;
+    case ACTION_BROWSE:
+        free(ui->folder);
+        ui->folder = ui_expand(*arg ? arg : ".");
+        ui_pop_to(ui, VIEW_MODELS);
         return true;
     case ACTION_OPEN:
         if (*arg)
@@ -511,7 +517,7 @@ static void offer_files(struct prompt_words *out, const char *head, const char *
 {
     const char *slash = strrchr(part, '/'), *base = slash ? slash + 1 : part;
     char *dir = slash ? x_strndup(part, (size_t)(slash - part) + 1) : x_strdup("");
-    char *real = expand(*dir ? dir : "./");
+    char *real = ui_expand(*dir ? dir : "./");
     DIR *d = opendir(real);
     for (struct dirent *e; d && (e = readdir(d)) && out->word.n < 200;) {
         if (strncmp(e->d_name, base, strlen(base)) != 0 || (e->d_name[0] == '.' && !*base))
@@ -606,7 +612,7 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
             offer_fields(out, text);
         if (str_starts(text, "open ") || str_starts(text, "export ") ||
             str_starts(text, "save-display ") || str_starts(text, "fit-save ") ||
-            str_starts(text, "record ") || str_starts(text, "play "))
+            str_starts(text, "record ") || str_starts(text, "play ") || str_starts(text, "browse "))
             offer_files(out, head, part);
     }
     if (out->word.n)

@@ -75,29 +75,18 @@ static void draw_top(struct ui *ui, int w)
     draw_costs(ui, x, edge);
 }
 
-/* The first key of an action, as bound; "" when it has none. */
-static const char *first_key(const struct ui *ui, enum action a, enum view_id v, char *buf,
-                             size_t size)
-{
-    struct str keys = {0};
-    config_keys(&ui->config, a, v, &keys);
-    snprintf(buf, size, "%.*s", (int)strcspn(str_text(&keys), " "), str_text(&keys));
-    str_done(&keys);
-    return buf;
-}
-
 /* Keys that mean something here, as many as there is room for; help stands at the right. */
 static void draw_keys(const struct ui *ui, enum view_id v, int y, int w)
 {
     char key[16], help[32];
-    snprintf(help, sizeof help, " %s %s ", first_key(ui, ACTION_HELP, v, key, sizeof key),
+    snprintf(help, sizeof help, " %s %s ", ui_first_key(ui, ACTION_HELP, v, key, sizeof key),
              action_info(ACTION_HELP)->hint);
     int edge = w - (int)strlen(help), x = 1;
     screen_put(y, 0, w, STYLE_KEYS, "");
     for (int a = 1; a < ACTION_COUNT; a++) {
         const char *hint = action_info((enum action)a)->hint;
         if (!*hint || a == ACTION_HELP || !action_in_view((enum action)a, v) ||
-            !*first_key(ui, (enum action)a, v, key, sizeof key))
+            !*ui_first_key(ui, (enum action)a, v, key, sizeof key))
             continue;
         int need = (int)(strlen(key) + strlen(hint)) + 3;
         if (x + need > edge)
@@ -107,7 +96,7 @@ static void draw_keys(const struct ui *ui, enum view_id v, int y, int w)
     }
     x = edge + 1 +
         screen_add(y, edge + 1, w - edge - 1, STYLE_KEY,
-                   first_key(ui, ACTION_HELP, v, key, sizeof key));
+                   ui_first_key(ui, ACTION_HELP, v, key, sizeof key));
     screen_add(y, x, w - x, STYLE_KEYS, help + 1 + strlen(key));
 }
 

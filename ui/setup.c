@@ -17,6 +17,12 @@ static void apply(struct ui *ui)
     ui_tell(ui, UI_SET);
 }
 
+void ui_set_pref(struct ui *ui, enum pref p, int value)
+{
+    ui->config.pref[p] = value;
+    apply(ui);
+}
+
 enum status setup_read(struct ui *ui, const char *path, struct err *trouble, struct err *err)
 {
     config_init(&ui->config);

@@ -38,6 +38,27 @@ int ui_pref(const struct ui *ui, enum pref p)
     return ui->config.pref[p];
 }
 
+const char *ui_first_key(const struct ui *ui, enum action a, enum view_id v, char *buf, size_t size)
+{
+    struct str keys = {0};
+    config_keys(&ui->config, a, v, &keys);
+    snprintf(buf, size, "%.*s", (int)strcspn(str_text(&keys), " "), str_text(&keys));
+    str_done(&keys);
+    return buf;
+}
+
+bool ui_opening(const struct ui *ui)
+{
+    return ui->opening;
+}
+
+char *ui_take_folder(struct ui *ui)
+{
+    char *folder = ui->folder;
+    ui->folder = NULL;
+    return folder;
+}
+
 /* ---- messages and questions ---- */
 
 static void say(struct ui *ui, int style, const char *text)
@@ -476,6 +497,7 @@ static void finish(struct ui *ui)
     drop_pair(ui);
     free(ui->text);
     free(ui->path);
+    free(ui->folder);
     prompt_done(&ui->prompt);
     recent_done(ui);
     config_done(&ui->config);

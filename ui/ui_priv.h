@@ -41,7 +41,8 @@ struct ui {
     struct recording *recording; /* record.c, or NULL */
     struct play *play;           /* play.c, or NULL */
     struct config config;
-    bool read_only;
+    bool read_only, opening;
+    char *folder; /* that the first view is to show, or NULL */
     struct log log;
     struct stats stats;
     bool pasting;

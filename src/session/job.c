@@ -24,7 +24,8 @@ const char *job_kind_name(enum job_kind k)
                                         [JOB_LAYOUT] = "layout", [JOB_WRITE] = "write",
                                         [JOB_KEEP] = "keep",     [JOB_FIT] = "fit",
                                         [JOB_WHY] = "why",       [JOB_TIME] = "time",
-                                        [JOB_SEARCH] = "search", [JOB_TAKE] = "take"};
+                                        [JOB_SEARCH] = "search", [JOB_TAKE] = "take",
+                                        [JOB_GLANCE] = "glance"};
     return names[k];
 }
 
@@ -32,7 +33,7 @@ struct job *job_new(enum job_kind kind, const struct graph *g)
 {
     struct job *j = x_calloc(1, sizeof *j);
     j->kind = kind;
-    j->graph = graph_ref(g);
+    j->graph = g ? graph_ref(g) : NULL;
     return j;
 }
 
@@ -65,6 +66,7 @@ void job_free(struct job *j)
     training_unref(j->training);
     evolution_unref(j->evolution);
     taking_free(j->taking);
+    glance_free(j->glance);
     free(j->ids);
     if (j->has_rec) {
         segdb_record_done(&j->rec);
@@ -148,6 +150,8 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
         return evolution_run(j->evolution, &j->cancel, j->wake, &j->err);
     case JOB_TAKE:
         return taking_run(j, db, path);
+    case JOB_GLANCE:
+        return glance_run(j);
     }
     return ST_INTERNAL;
 }

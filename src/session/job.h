@@ -15,6 +15,7 @@
 #include "mutate/mutate.h"
 #include "pred/pred.h"
 #include "session/evolution.h"
+#include "session/glance.h"
 #include "session/layers.h"
 #include "session/session.h"
 #include "session/taking.h"
@@ -33,7 +34,8 @@ enum job_kind {
     JOB_WHY,
     JOB_TIME,
     JOB_SEARCH,
-    JOB_TAKE
+    JOB_TAKE,
+    JOB_GLANCE
 };
 
 struct job {
@@ -58,21 +60,23 @@ struct job {
     const struct npu_preset *npu;  /* CANDIDATE, REPAIR: lent by the session, or NULL; */
     int64_t cycles;                /* and what `graph` takes on it */
     double energy_uj;
-    struct pred_source *source;  /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
-    bool *keep;                  /* LAYOUT: per slot, or NULL */
-    int slot;                    /* LAYOUT */
-    uint64_t key;                /* LAYOUT */
-    char *path;                  /* WRITE */
-    int *segment_of;             /* WRITE, or NULL */
-    int segment;                 /* KEEP: what the user calls the region */
-    char *origin;                /* KEEP */
-    struct graph *after;         /* WHY: a reference; `graph` is the source's */
-    float *weight[2];            /* WHY, result: per slot of `graph`, of `after` */
-    struct training *training;   /* FIT: a reference, with the results */
-    double *ms;                  /* TIME, result: per slot */
-    struct evolution *evolution; /* SEARCH: a reference, with what it tells */
-    struct taking *taking;       /* TAKE: with the results */
-    int wake;                    /* FIT, SEARCH: where a byte tells of progress */
+    struct pred_source *source;    /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
+    bool *keep;                    /* LAYOUT: per slot, or NULL */
+    int slot;                      /* LAYOUT */
+    uint64_t key;                  /* LAYOUT */
+    char *path;                    /* WRITE, GLANCE */
+    const char *input_shape;       /* GLANCE: lent by the session, or NULL */
+    int *segment_of;               /* WRITE, or NULL */
+    int segment;                   /* KEEP: what the user calls the region */
+    char *origin;                  /* KEEP */
+    struct graph *after;           /* WHY: a reference; `graph` is the source's */
+    float *weight[2];              /* WHY, result: per slot of `graph`, of `after` */
+    struct training *training;     /* FIT: a reference, with the results */
+    double *ms;                    /* TIME, result: per slot */
+    struct evolution *evolution;   /* SEARCH: a reference, with what it tells */
+    struct taking *taking;         /* TAKE: with the results */
+    struct session_glance *glance; /* GLANCE, result */
+    int wake;                      /* FIT, SEARCH: where a byte tells of progress */
 
     double seconds;     /* that it took */
     enum status status; /* results; which ones depends on kind */
@@ -97,6 +101,7 @@ struct job {
 };
 
 const char *job_kind_name(enum job_kind k);
+/* g may be NULL. */
 struct job *job_new(enum job_kind kind, const struct graph *g);
 /* Copies the region. */
 void job_set_region(struct job *j, const struct region *r);
@@ -104,6 +109,9 @@ void job_free(struct job *j);
 /* Why a mutation that ran gave no network; "" when it did. Borrowed. */
 const char *job_reason(const struct job *j);
 
+/* glance.c: what a GLANCE job does; frees what it found. */
+enum status glance_run(struct job *j);
+void glance_free(struct session_glance *g);
 /* timed.c: what a TIME job does. */
 enum status timed_run(struct job *j);
 

@@ -59,6 +59,7 @@ struct session *session_new(const struct session_opts *opts)
 static void drop_model(struct session *s)
 {
     pool_cancel(s->pool, -1);
+    session_glance_stop(s);
     candidates_drop(s);
     batch_done(s);
     layouts_done(s);
@@ -86,6 +87,7 @@ void session_free(struct session *s)
     drop_model(s);
     pool_free(s->pool);
     searching_done(s);
+    glance_done(s);
     layers_close(&s->db);
     layers_done(&s->layers);
     if (s->vocab)
@@ -335,6 +337,9 @@ unsigned session_poll(struct session *s)
             break;
         case JOB_TAKE:
             taking_take(s, j, &changed);
+            break;
+        case JOB_GLANCE:
+            glance_take(s, j, &changed);
             break;
         }
     }

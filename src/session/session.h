@@ -345,6 +345,7 @@ enum {
     SESSION_CHANGED_SEARCH = 64,   /* searching.h */
     SESSION_CHANGED_VERSION = 128, /* the current one is another */
     SESSION_CHANGED_BATCH = 256,   /* how far it is */
+    SESSION_CHANGED_GLANCE = 512,  /* glance.h */
 };
 /* Readable when results wait. Valid for the life of the session. */
 int session_fd(const struct session *s);

@@ -26,6 +26,7 @@ enum {
     TAG_SEARCH,
     TAG_TAKE,
     TAG_BATCH,
+    TAG_GLANCE,
     TAG_LAYOUT /* + slot */
 };
 
@@ -112,6 +113,11 @@ struct searching {
     struct err err;
 };
 
+struct glanced {
+    char *key;
+    struct session_glance *answer;
+};
+
 struct notice {
     char *text;
     bool good;
@@ -164,8 +170,10 @@ struct session {
     struct layout layout[SESSION_LAYOUT_COUNT];
     struct fitting fitting;
     struct searching searching;
-    VEC(struct notice) notice; /* not told yet */
-    struct notice told;        /* the one lent out last */
+    VEC(struct glanced) glance; /* the oldest first */
+    char *glancing;             /* key of the model that is being read, or NULL */
+    VEC(struct notice) notice;  /* not told yet */
+    struct notice told;         /* the one lent out last */
     bool quit;
 };
 
@@ -318,6 +326,10 @@ enum status searching_end(const struct session *s, struct err *err);
 void taking_take(struct session *s, struct job *j, unsigned *changed);
 /* session_search_take on this thread; what came of it is added to `out` as a line. */
 enum status taking_now(struct session *s, int i, struct str *out, struct err *err);
+
+/* glance.c */
+void glance_take(struct session *s, struct job *j, unsigned *changed);
+void glance_done(struct session *s);
 
 /* timed.c */
 void timed_take(struct session *s, struct job *j, unsigned *changed);

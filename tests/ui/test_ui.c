@@ -1071,6 +1071,61 @@ static void test_lesson(void **state)
     check_lesson(200, 60);
 }
 
+/* ---- files ---- */
+
+static void check_files(int cols, int rows)
+{
+    struct vt *v = start(cols, rows, NULL);
+    assert_true(vt_expect(v, "176 nodes, 191 edges"));
+    assert_true(vt_expect(v, "MaxPool            1"));
+    vt_keys(v, "Tab");
+    assert_true(vt_expect(v, "files/"));
+    vt_type(v, ":browse files\r");
+    assert_true(vt_expect(v, "net.onnx"));
+    vt_keys(v, "j j");
+    assert_true(vt_expect(v, "not a computation graph"));
+    vt_keys(v, "j");
+    assert_true(vt_expect(v, "not an ONNX model, or damaged"));
+    vt_keys(v, "j");
+    assert_true(vt_expect(v, "input  input Nx1x360x640"));
+    assert_true(vt_matches(v, "files"));
+    vt_keys(v, ".");
+    assert_true(vt_expect(v, ".hidden/"));
+    assert_true(vt_expect(v, "input  input Nx1x360x640")); /* the cursor stays on its file */
+    vt_keys(v, "-");
+    assert_true(vt_expect(v, "files/"));
+    assert_true(vt_expect(v, "segments/"));
+    vt_keys(v, "Enter"); /* the cursor is on the folder it came from */
+    assert_true(vt_expect(v, "net.onnx"));
+    vt_type(v, ":browse files/deep\r");
+    assert_true(vt_expect(v, "inside.onnx"));
+    vt_keys(v, "Enter"); /* .. */
+    assert_true(vt_expect(v, "net.onnx"));
+    vt_type(v, "/net\r");
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "segments"));
+    assert_true(vt_expect(v, "net.onnx  version 0"));
+    vt_type(v, ":browse no-folder\r");
+    assert_true(vt_expect(v, "autogo: no-folder: No such file or directory"));
+    quit(v);
+}
+
+static void test_files(void **state)
+{
+    char cmd[900];
+    snprintf(cmd, sizeof cmd,
+             "mkdir -p files/deep files/.hidden && echo no >files/bad.onnx && "
+             "echo '{}' >files/bad.json && echo no >files/notes.txt && "
+             "'%s' convert zoo:fsrcnn-3 -o files/net.onnx >/dev/null && "
+             "cp files/net.onnx files/deep/inside.onnx && "
+             "touch -d 2024-05-06 files/* files",
+             program);
+    shell(cmd);
+    check_files(80, 24);
+    fresh(state);
+    check_files(200, 60);
+}
+
 /* ---- configuration ---- */
 
 static struct vt *start_configured(int cols, int rows, const char *text, const char *model)
@@ -1713,11 +1768,11 @@ int main(void)
         T(test_bad_terminals), T(test_no_terminal),    T(test_resize),     T(test_crash),
         T(test_end_signals),   T(test_suspend),        T(test_idle),       T(test_bad_model),
         T(test_hostile_name),  T(test_sanitise),       T(test_script),     T(test_export_asks),
-        T(test_config),        T(test_confirm_quit),   T(test_mouse),      T(test_read_only),
-        T(test_paste),         T(test_filter),         T(test_batch),      T(test_recover),
-        T(test_keep),          T(test_estimates),      T(test_heat),       T(test_prompt),
-        T(test_random),        T(test_nodes),          T(test_record),     T(test_play),
-        T(test_lesson),
+        T(test_config),        T(test_confirm_quit),   T(test_mouse),      T(test_files),
+        T(test_read_only),     T(test_paste),          T(test_filter),     T(test_batch),
+        T(test_recover),       T(test_keep),           T(test_estimates),  T(test_heat),
+        T(test_prompt),        T(test_random),         T(test_nodes),      T(test_record),
+        T(test_play),          T(test_lesson),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
