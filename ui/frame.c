@@ -18,7 +18,7 @@ static void part(int *x, int w, int style, const char *text)
 
 static void draw_costs(struct ui *ui, int x, int w)
 {
-    struct session *s = ui->session;
+    struct session *s = ui->tab->session;
     const struct session_version *now = session_version(s, session_cursor(s));
     const struct session_version *was = session_version(s, 0);
     char a[32], b[32], line[128];
@@ -44,7 +44,7 @@ static void draw_costs(struct ui *ui, int x, int w)
 
 static void draw_top(struct ui *ui, int w)
 {
-    struct session *s = ui->session;
+    struct session *s = ui->tab->session;
     char right[96] = "";
     int done = 0, total = 0, at, parts, x = 1;
     if (session_is_open(s))
@@ -61,7 +61,7 @@ static void draw_top(struct ui *ui, int w)
         snprintf(right, sizeof right, "working  ");
     size_t n = strlen(right);
     snprintf(right + n, sizeof right - n, "%s%s%s ", ui->read_only ? "read-only  " : "",
-             ui->recording ? "rec  " : "", view_title(ui->stack[ui->depth - 1].id));
+             ui->recording ? "rec  " : "", view_title(ui->tab->stack[ui->tab->depth - 1].id));
     int edge = w - text_width(right, theme_ascii());
     screen_put(0, 0, w, STYLE_BAR, "");
     screen_add(0, edge, w - edge, STYLE_BAR_NAME, right);
@@ -108,12 +108,15 @@ void frame_draw(struct ui *ui)
     if (h < MIN_ROWS || w < MIN_COLS) {
         screen_put(h / 2, 0, w, STYLE_WARN, "terminal too small (needs 40x10)");
     } else {
-        enum view_id v = ui->stack[ui->depth - 1].id;
-        int panel = play_rows(ui, h - 3, w);
-        ui->stack[ui->depth - 1].ops->draw(ui, ui->stack[ui->depth - 1].self,
-                                           (struct rect){1, 0, h - 3 - panel, w});
+        enum view_id v = ui->tab->stack[ui->tab->depth - 1].id;
+        int tabs = ui->n_tabs > 1, panel = play_rows(ui, h - 3 - tabs, w);
+        ui->tab->stack[ui->tab->depth - 1].ops->draw(
+            ui, ui->tab->stack[ui->tab->depth - 1].self,
+            (struct rect){1 + tabs, 0, h - 3 - tabs - panel, w});
         if (panel)
             play_draw(ui, (struct rect){h - 2 - panel, 0, panel, w});
+        if (tabs)
+            tabs_draw(ui, 1, w);
         draw_top(ui, w); /* after the view, which may have asked for a drawing */
         screen_put(h - 2, 0, w, ui->message[0] ? ui->message_style : STYLE_TEXT, ui->message);
         if (ui->prompt.kind != PROMPT_NONE)

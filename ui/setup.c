@@ -14,7 +14,7 @@ static void apply(struct ui *ui)
                 (enum screen_ascii)ui_pref(ui, PREF_ASCII));
     screen_mouse(ui_pref(ui, PREF_MOUSE) == 1);
     ui->repaint = true;
-    ui_tell(ui, UI_SET);
+    tabs_each(ui, ui_tell, UI_SET);
 }
 
 void ui_set_pref(struct ui *ui, enum pref p, int value)
@@ -55,7 +55,7 @@ static void list_settings(struct ui *ui)
                  pref_info((enum pref)p)->help);
     str_add(&out, "of repairs\n");
     for (int i = 0; i < SETTINGS; i++) {
-        char *now = settings_value(session_repair(ui->session), i);
+        char *now = settings_value(session_repair(ui->tab->session), i);
         str_addf(&out, "  %-13s %-18s %s\n", settings_name(i), now, settings_help(i));
         free(now);
     }

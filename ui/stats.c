@@ -85,9 +85,9 @@ void stats_show(struct ui *ui)
     str_addf(&out, "start: first frame after %.1f ms; opening the model took %.1f ms\n",
              t->first_frame * 1e3, t->opened * 1e3);
     str_addf(&out, "memory: %ld MiB; %d threads for jobs\n", memory_mib(),
-             session_threads(ui->session));
-    if (session_is_open(ui->session))
-        add_session(ui->session, &out);
+             session_threads(ui->tab->session));
+    if (session_is_open(ui->tab->session))
+        add_session(ui->tab->session, &out);
     str_addf(&out, "\njobs that ended       n     mean     most\n");
     for (const struct job_stats *j = t->job; j < t->job + UI_JOB_KINDS && j->kind; j++)
         str_addf(&out, "  %-15s %6d %6.1f ms %5.1f ms\n", j->kind, j->n, j->sum / j->n * 1e3,

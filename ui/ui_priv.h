@@ -23,7 +23,9 @@ struct stats {
     } job[UI_JOB_KINDS];
 };
 
-struct ui {
+#define UI_TABS 16
+
+struct tab {
     struct session *session;
     struct {
         enum view_id id;
@@ -31,6 +33,16 @@ struct ui {
         void *self;
     } stack[UI_DEPTH];
     int depth;
+    struct ui_pair pair;
+    char *text; /* of VIEW_OUTPUT */
+};
+
+struct ui {
+    struct tab *tabs[UI_TABS];
+    int n_tabs;
+    struct tab *tab;          /* the one that is shown */
+    bool hidden;              /* `tab` is another for the moment (tabs_each) */
+    struct session_opts opts; /* of new ones */
     struct prompt prompt;
     void (*answer)(struct ui *ui, bool yes);
     char message[512];
@@ -47,8 +59,6 @@ struct ui {
     struct stats stats;
     bool pasting;
     struct str pasted;
-    struct ui_pair pair;
-    char *text;
     char *path; /* to be written */
     VEC(char *) recent;
 };
@@ -66,6 +76,30 @@ void ui_tell(struct ui *ui, unsigned what);
 
 /* paste.c: true: the key belongs to what is being pasted. */
 bool paste_key(struct ui *ui, int key);
+
+/* tabs.c */
+/* One with the first view, which is shown. */
+void tab_new(struct ui *ui);
+/* From 0. */
+int tab_number(const struct ui *ui, const struct tab *t);
+/* Closes one; what it was working on is cancelled. The last one leaves none. */
+void tab_drop(struct ui *ui, struct tab *t);
+/* The shown one, after a question if the user wants one; the last one leaves. */
+void tab_close(struct ui *ui);
+void tab_step(struct ui *ui, int step);
+/* Shows the other tab in which the model is open; false: there is none. */
+bool tab_has(struct ui *ui, const char *spec);
+/* Edits were made, or something is trained or searched. */
+bool tab_unfinished(const struct tab *t);
+void tabs_draw(const struct ui *ui, int y, int w);
+/* A click on their line; false: it was elsewhere. */
+bool tabs_click(struct ui *ui, int y, int x);
+/* Calls with each as the shown one, in turn. */
+void tabs_each(struct ui *ui, void (*visit)(struct ui *ui, unsigned arg), unsigned arg);
+bool tabs_any(const struct ui *ui, bool (*is)(const struct session *s));
+
+/* ui.c: closes all views of the shown tab. */
+void ui_drop_views(struct ui *ui);
 
 /* stats.c */
 /* A line of the log (log.h). */
@@ -102,6 +136,8 @@ void command_undo(struct ui *ui, bool redo);
 void record_begin(struct ui *ui, const char *path);
 void record_end(struct ui *ui);
 void record_done(struct ui *ui);
+/* What is recorded is of one tab: it ends with that. */
+void record_tab_gone(struct ui *ui, const struct tab *t);
 /* Versions that came since, as commands that make them again. */
 void record_versions(struct ui *ui);
 /* What is to be recorded of a line that is about to run; NULL: nothing. Caller frees. */

@@ -82,6 +82,8 @@ void ui_did_pin(struct ui *ui, int32_t node, int64_t channels);
 const char *ui_quoted(const char *text, char *buf, size_t size);
 
 void ui_open_model(struct ui *ui, const char *spec);
+/* In a tab of its own; "": a new tab with the first view. */
+void ui_open_tab(struct ui *ui, const char *spec);
 /* A model is being opened: nothing else is to be begun. */
 bool ui_opening(const struct ui *ui);
 /* "~/x" as a shell would read it; caller frees. */

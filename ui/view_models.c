@@ -187,7 +187,7 @@ static void go_up(struct models *m)
     free(from);
 }
 
-static void enter_file(struct models *m, int row)
+static void enter_file(struct models *m, int row, bool tab)
 {
     char *path = folder_path(&m->folder, row);
     if (strcmp(m->folder.entry.at[row].name, "..") == 0)
@@ -195,7 +195,7 @@ static void enter_file(struct models *m, int row)
     else if (m->folder.entry.at[row].folder)
         enter_folder(m, path, NULL);
     else
-        ui_open_model(m->ui, path);
+        (tab ? ui_open_tab : ui_open_model)(m->ui, path);
     free(path);
 }
 
@@ -295,14 +295,14 @@ static void models_draw(struct ui *ui, void *self, struct rect r)
     list_draw(models_list(m), list);
 }
 
-static void open_row(struct models *m, int row)
+static void open_row(struct models *m, int row, bool tab)
 {
     char spec[1024];
     spec_of(m, row, spec, sizeof spec);
     if (m->current && row == 0)
         ui_push(m->ui, VIEW_SEGMENTS);
     else
-        ui_open_model(m->ui, spec);
+        (tab ? ui_open_tab : ui_open_model)(m->ui, spec);
 }
 
 static bool models_action(struct ui *ui, void *self, enum action a, const char *arg)
@@ -312,10 +312,11 @@ static bool models_action(struct ui *ui, void *self, enum action a, const char *
     (void)arg;
     switch (a) {
     case ACTION_ENTER:
+    case ACTION_TAB_ROW:
         if (row >= 0 && m->files)
-            enter_file(m, row);
+            enter_file(m, row, a == ACTION_TAB_ROW);
         else if (row >= 0)
-            open_row(m, row);
+            open_row(m, row, a == ACTION_TAB_ROW);
         return true;
     case ACTION_BACK: /* a filter goes first */
         if (!m->files || m->file_list.filter[0])

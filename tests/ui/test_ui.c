@@ -1071,6 +1071,120 @@ static void test_lesson(void **state)
     check_lesson(200, 60);
 }
 
+static struct vt *start_configured(int cols, int rows, const char *text, const char *model)
+{
+    FILE *f = fopen("config", "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+    const char *argv[] = {program, "ui", "--config", "config", model, NULL};
+    struct vt_opts o = {.rows = rows, .cols = cols};
+    return vt_start(argv, &o);
+}
+
+/* As xterm tells of button, column, row. */
+static void click(struct vt *v, int button, int x, int y)
+{
+    char bytes[32];
+    snprintf(bytes, sizeof bytes, "\033[<%d;%d;%dM", button, x + 1, y + 1);
+    vt_type(v, bytes);
+    snprintf(bytes, sizeof bytes, "\033[<%d;%d;%dm", button, x + 1, y + 1);
+    vt_type(v, button ? "" : bytes);
+}
+
+/* ---- tabs ---- */
+
+static void check_tabs(int cols, int rows)
+{
+    shell("rm -f tabs.ag tab.onnx");
+    struct vt *v = start(cols, rows, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_keys(v, "^N");
+    assert_true(vt_expect(v, "there is one tab"));
+    vt_keys(v, "j j j Enter");
+    assert_true(vt_expect(v, "98 fit"));
+    vt_settle(v);
+    vt_keys(v, "a");
+    assert_true(vt_expect(v, "applied as version 1"));
+    vt_type(v, ":record tabs.ag\r:tab zoo:fsrcnn-4\r");
+    assert_true(vt_expect(v, " 1 zoo:resnet50 +  2 zoo:fsrcnn-4"));
+    assert_true(vt_expect(v, "zoo:fsrcnn-4  version 0"));
+    vt_type(v, ":tab zoo:un\t");
+    assert_true(vt_expect(v, ":tab zoo:unet"));
+    vt_keys(v, "Esc");
+    vt_type(v, ":edit relu2 delete\r:edit relu3 delete\r"); /* not what is recorded */
+    assert_true(vt_expect(v, "zoo:fsrcnn-4  version 2"));
+    vt_keys(v, "^T j j j");
+    assert_true(vt_expect(v, " 3 models"));
+    vt_keys(v, "t");
+    assert_true(vt_expect(v, " 4 zoo:"));
+    vt_type(v, "\033[5;5~"); /* Ctrl-PgUp */
+    assert_true(vt_expect(v, "Choose a network"));
+    vt_settle(v);
+    assert_true(vt_matches(v, "tabs"));
+    vt_type(v, ":open zoo:resnet50\r");
+    assert_true(vt_expect(v, "zoo:resnet50 is open here, in tab 1"));
+    assert_true(vt_expect(v, "zoo:resnet50  version 1"));
+    vt_type(v, "u:tab no-such.onnx\r");
+    assert_true(vt_expect(v, "autogo: no-such.onnx"));
+    assert_true(vt_expect(v, "zoo:resnet50  version 0"));
+    vt_type(v, "\033[6;5~");
+    assert_true(vt_expect(v, "zoo:fsrcnn-4  version 2"));
+    vt_type(v, "u:export tab.onnx\r\020"); /* ^P */
+    assert_true(vt_expect(v, "tab.onnx: written"));
+    assert_true(vt_expect(v, "zoo:resnet50  version 0"));
+    vt_keys(v, "^P ^W");
+    vt_settle(v);
+    assert_null(strstr(vt_text(v), " 4 zoo:"));
+    vt_keys(v, "q"); /* at the first view: the tab goes */
+    assert_true(vt_expect(v, "fsrcnn-4  version 1"));
+    vt_keys(v, "^W");
+    assert_true(vt_expect(v, "zoo:resnet50  version 0"));
+    assert_null(strstr(vt_text(v), " 1 zoo:resnet50"));
+    quit(v);
+    shell("grep -q '^undo$' tabs.ag && ! grep -q 'relu2\\|fsrcnn' tabs.ag");
+    /* both journals were kept */
+    v = start(cols, rows, "zoo:fsrcnn-4");
+    assert_true(vt_expect(v, "go on where you were? (y/n)"));
+    vt_keys(v, "y");
+    assert_true(vt_expect(v, "gone on: version 1 of 2"));
+    vt_type(v, ":tab zoo:resnet50\r");
+    assert_true(vt_expect(v, "go on where you were? (y/n)"));
+    vt_keys(v, "y");
+    assert_true(vt_expect(v, "gone on: version 0 of 1"));
+    quit(v);
+}
+
+/* Jobs of a hidden tab go on, and a script's wait is for them too. */
+static void test_tabs(void **state)
+{
+    check_tabs(80, 24);
+    fresh(state);
+    check_tabs(200, 60);
+    fresh(state);
+    FILE *f = fopen("keys", "w");
+    assert_non_null(f);
+    fputs("j j j Enter\n:tab zoo:fsrcnn-3\n:search set objectives flops,params\n:search set "
+          "evaluations 64\n:search start\n^P\nwait\n"
+          ":save-display first.txt\n^N\n:save-display second.txt\n\"Q\"\n",
+          f);
+    fclose(f);
+    struct vt_opts o = {.rows = 24, .cols = 120};
+    struct vt *v = start_with(&o, "zoo:resnet50", "--keys", "keys");
+    int status = vt_wait(v);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    vt_free(v);
+    shell("grep -q ' 98 fit' first.txt && grep -q 'version 0: ended' second.txt");
+    v = start_configured(80, 24, "set mouse on\n", "zoo:fsrcnn-3");
+    assert_true(vt_expect(v, "segments"));
+    vt_type(v, ":tab zoo:unet\r");
+    assert_true(vt_expect(v, "zoo:unet  version 0"));
+    click(v, 0, 4, 1);
+    assert_true(vt_expect(v, "zoo:fsrcnn-3  version 0"));
+    quit(v);
+}
+
 /* ---- files ---- */
 
 static void check_files(int cols, int rows)
@@ -1127,17 +1241,6 @@ static void test_files(void **state)
 }
 
 /* ---- configuration ---- */
-
-static struct vt *start_configured(int cols, int rows, const char *text, const char *model)
-{
-    FILE *f = fopen("config", "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-    const char *argv[] = {program, "ui", "--config", "config", model, NULL};
-    struct vt_opts o = {.rows = rows, .cols = cols};
-    return vt_start(argv, &o);
-}
 
 static void check_config(int cols, int rows)
 {
@@ -1281,16 +1384,6 @@ static void test_read_only(void **state)
     v = vt_start(both, &o);
     assert_int_equal(WEXITSTATUS(vt_wait(v)), 2);
     vt_free(v);
-}
-
-/* As xterm tells of button, column, row. */
-static void click(struct vt *v, int button, int x, int y)
-{
-    char bytes[32];
-    snprintf(bytes, sizeof bytes, "\033[<%d;%d;%dM", button, x + 1, y + 1);
-    vt_type(v, bytes);
-    snprintf(bytes, sizeof bytes, "\033[<%d;%d;%dm", button, x + 1, y + 1);
-    vt_type(v, button ? "" : bytes);
 }
 
 static void test_mouse(void **state)
@@ -1768,11 +1861,11 @@ int main(void)
         T(test_bad_terminals), T(test_no_terminal),    T(test_resize),     T(test_crash),
         T(test_end_signals),   T(test_suspend),        T(test_idle),       T(test_bad_model),
         T(test_hostile_name),  T(test_sanitise),       T(test_script),     T(test_export_asks),
-        T(test_config),        T(test_confirm_quit),   T(test_mouse),      T(test_files),
-        T(test_read_only),     T(test_paste),          T(test_filter),     T(test_batch),
-        T(test_recover),       T(test_keep),           T(test_estimates),  T(test_heat),
-        T(test_prompt),        T(test_random),         T(test_nodes),      T(test_record),
-        T(test_play),          T(test_lesson),
+        T(test_config),        T(test_confirm_quit),   T(test_mouse),      T(test_tabs),
+        T(test_files),         T(test_read_only),      T(test_paste),      T(test_filter),
+        T(test_batch),         T(test_recover),        T(test_keep),       T(test_estimates),
+        T(test_heat),          T(test_prompt),         T(test_random),     T(test_nodes),
+        T(test_record),        T(test_play),           T(test_lesson),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
