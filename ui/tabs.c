@@ -38,6 +38,7 @@ void tab_drop(struct ui *ui, struct tab *t)
     ui_drop_views(ui);
     record_tab_gone(ui, t);
     session_free(t->session);
+    heat_costs_done(&t->costs);
     graph_unref(t->pair.a);
     graph_unref(t->pair.b);
     free(t->text);

@@ -201,6 +201,16 @@ bool ui_has_view(const struct ui *ui, enum view_id v)
     return false;
 }
 
+struct ui_place *ui_place(struct ui *ui)
+{
+    return &ui->tab->place;
+}
+
+struct heat_costs *ui_costs(struct ui *ui)
+{
+    return &ui->tab->costs;
+}
+
 enum view_id ui_top(const struct ui *ui)
 {
     return ui->tab->stack[ui->tab->depth - 1].id;

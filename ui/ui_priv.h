@@ -4,6 +4,7 @@
 
 #include "ui/config.h"
 #include "ui/log.h"
+#include "ui/heat.h"
 #include "ui/ui.h"
 #include "ui/view.h"
 
@@ -34,6 +35,8 @@ struct tab {
     } stack[UI_DEPTH];
     int depth;
     struct ui_pair pair;
+    struct ui_place place;
+    struct heat_costs costs;
     char *text; /* of VIEW_OUTPUT */
 };
 
