@@ -74,7 +74,7 @@ static void stop(struct ui *ui, enum play_stop how)
     struct play *p = ui->play;
     p->stop = how;
     p->stops++;
-    p->depth = ui->depth;
+    p->depth = ui->tab->depth;
     p->unread = false;
     ui->dirty = true;
 }
@@ -124,7 +124,7 @@ bool play_runs(const struct ui *ui)
 
 bool play_is_ready(const struct ui *ui)
 {
-    return play_runs(ui) && !session_busy(ui->session);
+    return play_runs(ui) && !session_busy(ui->tab->session);
 }
 
 void play_step(struct ui *ui)
@@ -171,7 +171,7 @@ static void go_on(struct ui *ui)
         ui_say(ui, "the number of an answer, please: 1 to %zu", p->asked->answer.n);
         return;
     }
-    while (ui->depth > p->depth)
+    while (ui->tab->depth > p->depth)
         ui_pop(ui);
     p->stop = PLAY_RUNS;
 }
@@ -196,12 +196,12 @@ static bool is_answer(const struct play *p, int key)
 static bool stopped_key(struct ui *ui, int key)
 {
     struct play *p = ui->play;
-    enum action a = action_for_key(ui_top(ui), key);
+    enum action a = config_action(&ui->config, ui_top(ui), key);
     if (is_answer(p, key))
         take_answer(p, (size_t)(key - '1'));
     else if (key == INPUT_ENTER || key == ' ')
         go_on(ui);
-    else if (a == ACTION_BACK && ui->depth > p->depth)
+    else if (a == ACTION_BACK && ui->tab->depth > p->depth)
         ui_pop(ui);
     else if (is_look(a))
         return false;
@@ -216,7 +216,7 @@ bool play_key(struct ui *ui, int key)
     if (!p || key == INPUT_RESIZE)
         return false;
     ui->message[0] = 0;
-    if (key == INPUT_ESC && (p->stop == PLAY_RUNS || ui->depth <= p->depth)) {
+    if (key == INPUT_ESC && (p->stop == PLAY_RUNS || ui->tab->depth <= p->depth)) {
         ui_say(ui, "%s: stopped behind line %d", p->name,
                p->next ? p->script.step.at[p->next - 1].line : 0);
         play_done(ui);

@@ -1,5 +1,6 @@
 #include "session/job.h"
 
+#include "base/clock.h"
 #include "base/queue.h"
 #include "base/vec.h"
 #include "session/model.h"
@@ -16,11 +17,23 @@
 
 /* ---- one job ---- */
 
+const char *job_kind_name(enum job_kind k)
+{
+    static const char *const names[] = {[JOB_QUERY] = "query",     [JOB_CANDIDATE] = "candidate",
+                                        [JOB_LIKE] = "like",       [JOB_REPAIR] = "repair",
+                                        [JOB_LAYOUT] = "layout",   [JOB_WRITE] = "write",
+                                        [JOB_KEEP] = "keep",       [JOB_FIT] = "fit",
+                                        [JOB_WHY] = "why",         [JOB_TIME] = "time",
+                                        [JOB_SEARCH] = "search",   [JOB_TAKE] = "take",
+                                        [JOB_COMPARE] = "compare", [JOB_GLANCE] = "glance"};
+    return names[k];
+}
+
 struct job *job_new(enum job_kind kind, const struct graph *g)
 {
     struct job *j = x_calloc(1, sizeof *j);
     j->kind = kind;
-    j->graph = graph_ref(g);
+    j->graph = g ? graph_ref(g) : NULL;
     return j;
 }
 
@@ -60,6 +73,7 @@ void job_free(struct job *j)
     evolution_unref(j->evolution);
     taking_free(j->taking);
     comparing_free(j->comparing);
+    glance_free(j->glance);
     free(j->ids);
     if (j->has_rec) {
         segdb_record_done(&j->rec);
@@ -154,16 +168,20 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
         return taking_run(j, db, path);
     case JOB_COMPARE:
         return comparing_run(j->comparing, &j->cancel, &j->err);
+    case JOB_GLANCE:
+        return glance_run(j);
     }
     return ST_INTERNAL;
 }
 
 void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS])
 {
+    double begin = clock_s();
     if (__atomic_load_n(&j->cancel, __ATOMIC_RELAXED))
         j->status = ST_CANCELLED;
     else
         j->status = run_kind(j, db, path);
+    j->seconds = clock_s() - begin;
 }
 
 /* ---- the pool ---- */
