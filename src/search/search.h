@@ -126,6 +126,9 @@ struct search_opts {
     /* Instead of the predictor; called on several threads. False: not known, the child is refused.
      */
     bool (*accuracy)(void *arg, const struct graph *g, double *out);
+    /* Where `accuracy` is dear: children made for each one that is evaluated, which is the one
+     * that what was learnt until then expects most of (surrogate.h). 0: each child is evaluated. */
+    int choice;
     const int *cancel;
     /* Once the archive is this search's: before it nothing was changed that another one owns. May
      * be NULL. */

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "base/vec.h"
 #include "exec/layer_time.h"
+#include "search/surrogate.h"
 #include "segdb/segdb.h"
 
 /* ---- credit.c: what paid before ---- */
@@ -86,6 +87,7 @@ struct guests {
 struct search {
     const struct search_opts *o;
     int population, table;
+    struct surrogate *learnt;  /* of true values; NULL: each child is evaluated */
     double most[SEARCH_GOALS]; /* limits; INFINITY: none */
     double trust;              /* most distance */
     struct archive *archive;
@@ -118,18 +120,19 @@ double select_volume(const struct search *s);
 /* Keeps what stays of the population and the new children, best first, and frees the rest. */
 void select_survivors(struct search *s);
 /* `which` 0: the parent of a child, 1: its mate. */
-const struct member *select_parent(const struct search *s, int64_t child, int which);
+const struct member *select_parent(const struct search *s, int64_t stream, int which);
 
 /* ---- child.c ---- */
 
 struct child {
     const struct member *parent, *mate;
     struct search_point point;
+    int64_t stream;      /* of its random numbers */
     struct graph *graph; /* NULL: refused */
     enum search_fate fate;
     char reason[200];
 };
-/* Replaces segments; every choice is of the random stream of the child's id. fate REFUSED, or
+/* Replaces segments; every choice is of the random stream of the child. fate REFUSED, or
  * ACCEPTED with the network. Parents without a place give a refused child. */
 enum status child_make(const struct search *s, struct child *c, struct hand *h, struct err *err);
 /* The network of a point made anew from its parent's. */
@@ -141,6 +144,14 @@ enum status child_remake(const struct graph *parent, const struct search_point *
 /* The numbers of a network but its latency; `table` of the predictor (-1: sought, and set). */
 enum status judge(struct search_point *p, const struct graph *g, const struct search_opts *o,
                   int *table, struct err *err);
+
+/* ---- learn.c ---- */
+
+/* Evaluates `want` of n children, one after the other, always the one of which most is to be
+ * expected by then, and moves them to the front. Fewer when no more can be evaluated. */
+enum status learn_spend(struct search *s, struct child *c, int n, int want, int *asked,
+                        struct err *err);
+void learn_network(struct search *s, const struct graph *g, double truth);
 
 /* ---- lineage.c ---- */
 

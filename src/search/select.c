@@ -180,9 +180,10 @@ void select_survivors(struct search *s)
 }
 
 /* Of two members the one that stands better; the population is kept best first. */
-const struct member *select_parent(const struct search *s, int64_t id, int which)
+const struct member *select_parent(const struct search *s, int64_t stream, int which)
 {
-    struct rng r = rng_for(hash_pair(s->stream, STREAM_PARENTS + (uint64_t)which), (uint64_t)id);
+    struct rng r =
+        rng_for(hash_pair(s->stream, STREAM_PARENTS + (uint64_t)which), (uint64_t)stream);
     uint64_t a = rng_below(&r, s->member.n), b = rng_below(&r, s->member.n);
     return s->member.at[a < b || s->o->scheme == SEARCH_RANDOM ? a : b];
 }
