@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "base/str.h"
+#include "search/measure.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -130,6 +131,8 @@ static enum status make_one(struct search *s, struct hand *h, void *items, int i
     if (why) {
         c->fate = FATE_REFUSED;
         snprintf(c->reason, sizeof c->reason, "%s", why);
+    } else if (s->truths) {
+        truths_correct(s, &c->point, c->graph);
     }
     return ST_OK;
 }
@@ -316,6 +319,8 @@ static enum status generation(struct search *s, bool over, bool *stop, struct er
         s->generation++;
         take_in(s, &l);
         select_survivors(s);
+        if (s->truths)
+            st = truths_meet(s, err);
     }
     litter_done(&l);
     return st;
@@ -330,15 +335,19 @@ static int64_t tried(const struct search *s)
            s->fates[FATE_BEYOND];
 }
 
+static enum status end_generation(struct search *s, struct err *err)
+{
+    s->generation++;
+    select_survivors(s);
+    return s->truths ? truths_replay(s, err) : ST_OK;
+}
+
 static enum status replay(void *arg, const struct search_point *p, enum search_fate fate,
                           const char *reason, struct err *err)
 {
     struct search *s = arg;
-    (void)err;
-    if (p->generation > s->generation + 1) { /* the one before is whole */
-        s->generation++;
-        select_survivors(s);
-    }
+    if (p->generation > s->generation + 1) /* the one before is whole */
+        TRY(end_generation(s, err));
     note(s, p, fate, reason);
     if (is_new(fate))
         accept(s, p, NULL);
@@ -369,14 +378,15 @@ static enum status go_on(struct search *s, const char *path, struct err *err)
         TRY(archive_each(s->archive, relearn, s, err));
     if (!s->learnt && tried(s) % s->population != 0)
         return err_set(err, ST_MODEL, "%s: its last generation is not whole", path);
-    if (s->next_id > 1) {
-        s->generation++;
-        select_survivors(s);
-    }
+    if (s->next_id > 1)
+        TRY(end_generation(s, err));
     for (size_t i = 0; i < s->member.n; i++)
         if (!s->member.at[i]->graph)
             TRY(lineage_remake(s, &s->member.at[i]->point, &s->member.at[i]->graph, err));
-    return ST_OK;
+    if (!s->truths)
+        return ST_OK;
+    TRY(truths_recall(s, err));
+    return truths_meet(s, err);
 }
 
 /* ---- the whole ---- */
@@ -424,6 +434,12 @@ static char *describe(const struct search *s)
              (int)o->scheme, (int)o->source, o->max_loss, o->trust);
     if (s->learnt)
         str_addf(&t, " choice %d", o->choice);
+    if (s->truths) {
+        char *recipe = measure_recipe(o->measure);
+        str_addf(&t, " measured every %lld, %d seeds of %s", (long long)o->measure_every,
+                 o->measure->seeds, recipe);
+        free(recipe);
+    }
     for (int k = 0; k < o->n_goal; k++)
         str_addf(&t, " %s", search_goal_name(o->goal[k]));
     str_add(&t, ", limits");
@@ -446,6 +462,8 @@ static enum status begin(struct search *s, const struct graph *base, const char 
                          struct err *err)
 {
     const struct search_opts *o = s->o;
+    if (o->measure_every && o->comm)
+        return err_set(err, ST_USAGE, "networks are trained on the way by one process only");
     int want = o->threads < 1 ? 1 : o->threads > PARALLEL_MOST ? PARALLEL_MOST : o->threads;
     s->hand = x_calloc((size_t)want, sizeof *s->hand);
     for (; s->n_hand < want; s->n_hand++)
@@ -480,7 +498,11 @@ static enum status begin(struct search *s, const struct graph *base, const char 
 
 static struct search_state state_of(const struct search *s)
 {
-    return (struct search_state){.tried = tried(s),
+    int n_truth;
+    const struct search_truth *truth = truths_all(s->truths, &n_truth);
+    return (struct search_state){.truth = truth,
+                                 .n_truth = n_truth,
+                                 .tried = tried(s),
                                  .last_id = s->next_id - 1,
                                  .accepted = s->fates[FATE_ACCEPTED],
                                  .duplicates = s->fates[FATE_DUPLICATE],
@@ -552,6 +574,7 @@ static void search_done(struct search *s)
     credit_done(&s->records);
     credit_done(&s->sources);
     surrogate_free(s->learnt);
+    truths_free(s->truths);
     layer_clock_free(s->clock);
     archive_close(s->archive);
     graph_unref(s->base_graph);
@@ -571,6 +594,8 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
     struct search_result r = {0};
     if (opts->accuracy && opts->choice)
         s.learnt = surrogate_new(&(struct surrogate_opts){.rounds = ROUNDS, .noise = NOISE});
+    if (opts->measure_every)
+        s.truths = truths_new();
     enum status st = begin(&s, base, path, err);
     r.resumed_at = s.generation;
     if (st == ST_OK)
@@ -581,6 +606,7 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
     search_done(&s);
     r.state.base = &out->base;
     r.state.front = r.front;
+    r.state.truth = r.truth;
     r.state.search = NULL;
     if (st == ST_OK)
         *out = r;

@@ -83,10 +83,13 @@ struct guests {
     size_t n, cap;
 };
 
+struct truths; /* opaque */
+
 /* A search under way. */
 struct search {
     const struct search_opts *o;
     int population, table;
+    struct truths *truths;     /* NULL: nothing is trained on the way */
     struct surrogate *learnt;  /* of true values; NULL: each child is evaluated */
     double most[SEARCH_GOALS]; /* limits; INFINITY: none */
     double trust;              /* most distance */
@@ -119,6 +122,8 @@ void select_front(struct search *s, const struct search_point *p);
 double select_volume(const struct search *s);
 /* Keeps what stays of the population and the new children, best first, and frees the rest. */
 void select_survivors(struct search *s);
+/* Front and population anew, where estimates have changed. */
+void select_again(struct search *s);
 /* `which` 0: the parent of a child, 1: its mate. */
 const struct member *select_parent(const struct search *s, int64_t stream, int which);
 
@@ -152,6 +157,20 @@ enum status judge(struct search_point *p, const struct graph *g, const struct se
 enum status learn_spend(struct search *s, struct child *c, int n, int want, int *asked,
                         struct err *err);
 void learn_network(struct search *s, const struct graph *g, double truth);
+
+/* ---- truth.c ---- */
+
+struct truths *truths_new(void);
+void truths_free(struct truths *t);                                    /* NULL is fine */
+const struct search_truth *truths_all(const struct truths *t, int *n); /* t may be NULL */
+/* Sets the estimated accuracy from the predictor's and what was learnt; returns by how much it may
+ * be off, 0: not known. */
+double truths_correct(const struct search *s, struct search_point *p, const struct graph *g);
+/* Trains what is due behind this generation and has not been, and corrects all estimates. */
+enum status truths_meet(struct search *s, struct err *err);
+/* Of the archive: the corrections behind this generation; what is known by now. */
+enum status truths_replay(struct search *s, struct err *err);
+enum status truths_recall(struct search *s, struct err *err);
 
 /* ---- lineage.c ---- */
 
