@@ -28,7 +28,7 @@ enum {
     BUDGET = 500,
     SEEDS = 10,
     POPULATION = 32,
-    CHOICE = 32,  /* children made for each one evaluated */
+    CHOICE = 64,  /* children made for each one evaluated */
     MINED = 3000, /* cells that the database is made of */
     FINE = 20,    /* merges of the vocabulary that cells are cut with */
     MOST_TERMS = 64
