@@ -102,14 +102,35 @@ static void draw_box(struct canvas *c, struct rect at, const struct dot_box *b,
     int inner = b->w - 2;
     if (inner < 0 || inner > 60)
         return;
+    /* a digit behind a label would be read as part of it */
+    bool digit = mark >= '0' && mark <= '9';
     snprintf(line, sizeof line, "%c%-*.*s%c", mark ? mark : '[', inner, inner, b->label,
-             mark ? mark : ']');
+             mark && !digit ? mark : ']');
     /* Labels are ASCII (operator, kernel, channels); an opaque operator may bring anything. */
     for (char *p = line; *p; p++)
         if ((unsigned char)*p < 32 || (unsigned char)*p > 126)
             *p = '?';
     if (y >= 0)
         put(c, at, y, x, style, line);
+}
+
+/* Cells that stay between the box in hand and the window's border. */
+enum { MARGIN = 3 };
+
+static int slide(int at, int size, int from, int to)
+{
+    int margin = to - from + 2 * MARGIN <= size ? MARGIN : 0;
+    return from - margin < at ? from - margin : to + margin > at + size ? to + margin - size : at;
+}
+
+static void reveal(struct canvas *c, const struct dot_layout *l, int32_t hand)
+{
+    for (int i = 0; i < l->n_box; i++)
+        if (l->box[i].id == hand) {
+            c->x = slide(c->x, c->w, l->box[i].x, l->box[i].x + l->box[i].w);
+            c->y = slide(c->y, c->h, l->box[i].y, l->box[i].y + l->box[i].h);
+            return;
+        }
 }
 
 static void centre(struct canvas *c, const struct dot_layout *l, const struct canvas_look *look)
@@ -155,11 +176,32 @@ void canvas_draw(struct canvas *c, struct rect r, const struct dot_layout *l,
     c->w = r.w;
     if (c->centre)
         centre(c, l, look);
-    c->centre = false;
+    if (c->reveal)
+        reveal(c, l, c->hand);
+    c->centre = c->reveal = false;
     clamp(c, l);
     draw_lines(c, r, l);
     for (int i = 0; i < l->n_box; i++)
         draw_box(c, r, &l->box[i], look);
+}
+
+void canvas_draw_map(const struct canvas *c, struct rect r, const struct dot_layout *l,
+                     const struct canvas_look *look)
+{
+    if (r.h < 1 || r.w < 1 || l->width < 1 || l->height < 1)
+        return;
+    int h = min(r.h, l->height), w = min(r.w, max(1, l->width / 2));
+    int top = (int)((long)max(c->y, 0) * h / l->height);
+    int bottom = (int)((long)min(c->y + c->h, l->height) * h / l->height);
+    for (int y = 0; y < h; y++)
+        screen_glyph(r.y + y, r.x, STYLE_EDGE, y >= top && y <= bottom ? GLYPH_THUMB : GLYPH_TRACK);
+    for (int i = 0; i < l->n_box && w > 1; i++) {
+        const struct dot_box *b = &l->box[i];
+        int y = (int)((long)b->y * h / l->height);
+        int x = 1 + (int)((long)(b->x + b->w / 2) * (w - 1) / l->width);
+        screen_glyph(r.y + y, r.x + x, look->style ? look->style(look->ctx, b->id) : STYLE_TEXT,
+                     GLYPH_DOT);
+    }
 }
 
 bool canvas_action(struct canvas *c, int action)

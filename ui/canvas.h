@@ -9,6 +9,8 @@ struct canvas {
     int x, y;    /* the layout's cell in the window's top left corner */
     int h, w;    /* the window, at the last drawing */
     bool centre; /* at the next drawing, move to the members */
+    bool reveal; /* at the next drawing, move as far as box `hand` needs to be seen */
+    int32_t hand;
 };
 
 /* How the boxes look; functions may be NULL. */
@@ -21,6 +23,9 @@ struct canvas_look {
 
 void canvas_draw(struct canvas *c, struct rect r, const struct dot_layout *l,
                  const struct canvas_look *look);
+/* The whole layout as dots, with the window's part of it marked, after canvas_draw. */
+void canvas_draw_map(const struct canvas *c, struct rect r, const struct dot_layout *l,
+                     const struct canvas_look *look);
 /* Moves the window; true when `action` is one that does. */
 bool canvas_action(struct canvas *c, int action);
 

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "ui/theme.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const names[HEATS] = {"off", "cycles", "FLOPs", "parameters", "memory", "time"};
@@ -51,22 +52,50 @@ static void add_counts(const struct graph *g, enum heat h, double *out)
     }
 }
 
-double *heat_costs(struct session *s, enum heat h)
+/* NULL: unknown. Caller frees. */
+static double *work_out(struct session *s, enum heat h, const double *ms)
 {
     const struct graph *g = session_graph(s);
     const struct npu_preset *p = h == HEAT_CYCLES ? session_npu(s) : NULL;
-    const char *why;
-    const double *ms = h == HEAT_TIME ? session_times(s, &why) : NULL;
     if ((h == HEAT_CYCLES && !p) || (h == HEAT_TIME && !ms))
         return NULL;
     double *out = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *out);
     if (p)
         add_cycles(g, p, out);
-    else if (!ms)
+    else if (h != HEAT_TIME)
         add_counts(g, h, out);
-    for (int i = 0; ms && i < graph_n_slots(g); i++)
-        out[i] = 1000 * ms[i];
+    else
+        for (int i = 0; i < graph_n_slots(g); i++)
+            out[i] = 1000 * ms[i];
     return out;
+}
+
+const double *heat_costs(struct heat_costs *c, struct session *s, enum heat h)
+{
+    const char *why;
+    if (h == HEAT_OFF || !session_is_open(s))
+        return NULL;
+    const double *ms = session_times(s, &why);
+    if (c->graph != session_graph(s)) {
+        heat_costs_done(c);
+        c->graph = graph_ref(session_graph(s));
+    }
+    if (c->ms != ms) {
+        free(c->cost[HEAT_TIME]);
+        c->cost[HEAT_TIME] = NULL;
+    }
+    c->ms = ms;
+    if (!c->cost[h])
+        c->cost[h] = work_out(s, h, ms);
+    return c->cost[h];
+}
+
+void heat_costs_done(struct heat_costs *c)
+{
+    for (int h = 0; h < HEATS; h++)
+        free(c->cost[h]);
+    graph_unref(c->graph);
+    memset(c, 0, sizeof *c);
 }
 
 int heat_digit(double cost, double most)

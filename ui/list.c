@@ -103,40 +103,50 @@ static bool passes(const struct list *l, int row)
     return true;
 }
 
-/* -1, 0, 1; rows without a number come last whatever the direction. */
-static int compare(const struct list *l, int a, int b)
+/* What a row is sorted by, asked for once. */
+struct sort_key {
+    int row, place; /* place: as it was, for rows that are equal */
+    bool is_number;
+    double number;
+    size_t text; /* where it begins in the texts */
+};
+struct sorting {
+    const char *texts;
+    bool descending;
+};
+
+/* Rows without a number come last whatever the direction. */
+static int compare(const void *a, const void *b, void *arg)
 {
-    double x, y;
-    bool nx = number_of(l, a, l->sort, &x), ny = number_of(l, b, l->sort, &y);
-    int order = 0;
-    if (nx != ny)
-        return nx ? -1 : 1;
-    if (nx)
-        order = x < y ? -1 : x > y;
-    else {
-        char p[CELL], q[CELL];
-        l->src->cell(l->ctx, a, l->sort, p, sizeof p);
-        l->src->cell(l->ctx, b, l->sort, q, sizeof q);
-        order = strcasecmp(p, q);
-    }
-    return l->descending ? -order : order;
+    const struct sort_key *x = a, *y = b;
+    const struct sorting *s = arg;
+    if (x->is_number != y->is_number)
+        return x->is_number ? -1 : 1;
+    int order = x->is_number ? (x->number > y->number) - (x->number < y->number)
+                             : strcasecmp(s->texts + x->text, s->texts + y->text);
+    return order ? (s->descending ? -order : order) : x->place - y->place;
 }
 
-/* Merge sort: stable, and the comparison needs the list. */
-static void sort_rows(const struct list *l, int *at, int *tmp, size_t n)
+static void sort_rows(struct list *l)
 {
-    if (n < 2)
-        return;
-    size_t half = n / 2, i = 0, j = half, k = 0;
-    sort_rows(l, at, tmp, half);
-    sort_rows(l, at + half, tmp, n - half);
-    while (i < half && j < n)
-        tmp[k++] = compare(l, at[j], at[i]) < 0 ? at[j++] : at[i++];
-    while (i < half)
-        tmp[k++] = at[i++];
-    while (j < n)
-        tmp[k++] = at[j++];
-    memcpy(at, tmp, n * sizeof *at);
+    int n = (int)l->shown.n;
+    struct sort_key *key = x_calloc((size_t)n, sizeof *key);
+    struct str texts = {0};
+    for (int i = 0; i < n; i++) {
+        char buf[CELL];
+        key[i] = (struct sort_key){.row = l->shown.at[i], .place = i, .text = texts.n};
+        key[i].is_number = number_of(l, key[i].row, l->sort, &key[i].number);
+        if (key[i].is_number)
+            continue;
+        l->src->cell(l->ctx, key[i].row, l->sort, buf, sizeof buf);
+        str_add_n(&texts, buf, strlen(buf) + 1);
+    }
+    struct sorting s = {str_text(&texts), l->descending};
+    qsort_r(key, (size_t)n, sizeof *key, compare, &s);
+    for (int i = 0; i < n; i++)
+        l->shown.at[i] = key[i].row;
+    free(key);
+    str_done(&texts);
 }
 
 static void clamp(struct list *l)
@@ -157,11 +167,9 @@ void list_refresh(struct list *l)
     for (int r = 0; r < n; r++)
         if (!l->filter[0] || passes(l, r))
             vec_push(&l->shown, r);
-    if (l->sort >= 0 && l->shown.n > 1) {
-        int *tmp = x_malloc(l->shown.n * sizeof *tmp);
-        sort_rows(l, l->shown.at, tmp, l->shown.n);
-        free(tmp);
-    } else if (l->descending)
+    if (l->sort >= 0 && l->shown.n > 1)
+        sort_rows(l);
+    else if (l->descending)
         for (size_t i = 0, j = l->shown.n; i + 1 < j; i++) {
             int t = l->shown.at[i];
             l->shown.at[i] = l->shown.at[--j];

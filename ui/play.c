@@ -155,6 +155,8 @@ static bool is_look(enum action a)
         ACTION_BOTTOM, ACTION_PAN_LEFT, ACTION_PAN_UP,  ACTION_PAN_RIGHT, ACTION_PAN_DOWN,
         ACTION_TOGGLE, ACTION_HEAT,     ACTION_WHOLE,   ACTION_NEXT,      ACTION_PREVIOUS,
         ACTION_SORT,   ACTION_FILTER,   ACTION_HELP,    ACTION_REDRAW,    ACTION_SORT_REVERSE,
+        ACTION_GRAPH,  ACTION_LEFT,     ACTION_RIGHT,   ACTION_ZOOM_IN,   ACTION_ZOOM_OUT,
+        ACTION_FOLD,
     };
     for (size_t i = 0; i < sizeof look / sizeof *look; i++)
         if (look[i] == a)

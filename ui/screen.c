@@ -413,7 +413,7 @@ void screen_vline(int y, int x, int h, int style)
 void screen_dump(FILE *f)
 {
     for (int y = 0; y < LINES; y++) {
-        char line[MAX_COLS * 4 + 8];
+        char line[MAX_COLS * 4 + 8] = "";
         size_t n = 0, end = 0;
         for (int x = 0; x < screen_cols(); x++) {
             cchar_t c;

@@ -144,6 +144,16 @@ bool ui_has_view(const struct ui *ui, enum view_id v)
     return false;
 }
 
+struct ui_place *ui_place(struct ui *ui)
+{
+    return &ui->place;
+}
+
+struct heat_costs *ui_costs(struct ui *ui)
+{
+    return &ui->costs;
+}
+
 enum view_id ui_top(const struct ui *ui)
 {
     return ui->stack[ui->depth - 1].id;
@@ -417,6 +427,7 @@ static void finish(struct ui *ui)
     play_done(ui);
     record_done(ui);
     session_free(ui->session);
+    heat_costs_done(&ui->costs);
     drop_pair(ui);
     free(ui->text);
     free(ui->path);

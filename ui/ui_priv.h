@@ -2,6 +2,7 @@
 #ifndef UI_UI_PRIV_H
 #define UI_UI_PRIV_H
 
+#include "ui/heat.h"
 #include "ui/ui.h"
 #include "ui/view.h"
 
@@ -26,6 +27,8 @@ struct ui {
     struct recording *recording; /* record.c, or NULL */
     struct play *play;           /* play.c, or NULL */
     struct ui_pair pair;
+    struct ui_place place;
+    struct heat_costs costs;
     char *text;
     char *path; /* to be written */
     VEC(char *) recent;

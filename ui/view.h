@@ -13,6 +13,7 @@
 #include "ui/text.h"
 
 struct ui;
+struct heat_costs;
 
 /* Bits beside SESSION_CHANGED_...: the current version or the model is another one. */
 enum { UI_EDITED = 1 << 16 };
@@ -45,6 +46,15 @@ struct ui_pair {
     char a_title[64], b_title[64];
     bool candidate; /* b is the preview: it can be applied */
 };
+
+/* What was in hand last, for the view that is opened next to begin with. */
+struct ui_place {
+    int segment;  /* -1: none */
+    int32_t node; /* -1: none */
+};
+struct ui_place *ui_place(struct ui *ui);
+/* What nodes of the current version cost (heat.h). */
+struct heat_costs *ui_costs(struct ui *ui);
 
 struct session *ui_session(struct ui *ui);
 void ui_push(struct ui *ui, enum view_id v);

@@ -1,5 +1,6 @@
 /* The nodes of the network: what each is, its shapes and what it costs; changed by hand from here.
  */
+#include "session/describe.h"
 #include "ui/view.h"
 
 #include "base/mem.h"
@@ -48,23 +49,6 @@ static void shape(const struct ttype *t, char *buf, size_t size)
         snprintf(buf, size, "-");
 }
 
-/* The window with the operator's name: "Conv 3x3/2", "Conv 3x3 dw". */
-static void operator_text(const struct node *n, char *buf, size_t size)
-{
-    struct window w = {0};
-    int at = snprintf(buf, size, "%s", node_op_type(n));
-    if (!node_window(n, &w) || at < 0 || (size_t)at >= size)
-        return;
-    at += snprintf(buf + at, size - (size_t)at, " %lldx%lld", (long long)w.kernel[0],
-                   (long long)w.kernel[1]);
-    if ((size_t)at < size && w.stride[0] > 1)
-        at += snprintf(buf + at, size - (size_t)at, "/%lld", (long long)w.stride[0]);
-    if ((size_t)at < size && node_is_depthwise(n))
-        snprintf(buf + at, size - (size_t)at, " dw");
-    else if ((size_t)at < size && w.group > 1)
-        snprintf(buf + at, size - (size_t)at, " g%lld", (long long)w.group);
-}
-
 static bool number(void *ctx, int row, int col, double *out)
 {
     const struct nodes *v = ctx;
@@ -94,7 +78,7 @@ static void cell(void *ctx, int row, int col, char *buf, size_t size)
     if (col == COL_NAME)
         snprintf(buf, size, "%s", node_label(n));
     else if (col == COL_OP)
-        operator_text(n, buf, size);
+        describe_operator(n, buf, size);
     else if (col == COL_IN)
         shape(n->n_in ? graph_input_type(v->g, n, 0) : NULL, buf, size);
     else if (col == COL_OUT)
@@ -170,9 +154,13 @@ static void prompt(struct nodes *v, const char *change)
 static bool nodes_action(struct ui *ui, void *self, enum action a, const char *arg)
 {
     struct nodes *v = self;
-    (void)ui;
     (void)arg;
     switch (a) {
+    case ACTION_GRAPH:
+        *ui_place(ui) =
+            (struct ui_place){-1, list_row(&v->list) < 0 ? -1 : id_of(v, list_row(&v->list))};
+        ui_push(ui, VIEW_GRAPH);
+        return true;
     case ACTION_ENTER:
     case ACTION_NODE_EDIT:
         prompt(v, "");

@@ -1,34 +1,22 @@
-/* The segments of the network: a table, and the network drawn in levels, coloured by segment. */
+/* The segments of the network: a table, with the network drawn beside it where there is room. */
 #include "session/describe.h"
 #include "ui/view.h"
 
-#include "base/mem.h"
-#include "ui/around.h"
-#include "ui/heat.h"
+#include "ui/drawing.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Above so many nodes only the surroundings are drawn unless asked otherwise: Graphviz's time
- * grows faster than the network. */
-enum { WIDE = 118, LIST_MIN = 76, DRAW_ALL = 1500, HOPS = 3 };
+enum { WIDE = 118, LIST_MIN = 76 };
 
 struct segments {
     struct ui *ui;
     struct list list;
-    struct canvas canvas;
-    bool drawing;      /* the drawing only */
-    bool whole;        /* draw all nodes */
-    bool drawn;        /* the layout wanted was there at the last drawing */
-    uint64_t asked;    /* key of the layout asked for, 0: none */
-    int centred;       /* segment the drawing was centred on */
-    int64_t all_flops; /* of the network */
-    enum heat heat;
-    double *cost[HEATS];  /* heat_costs of the version at hand, those asked for */
-    const double *warmth; /* the one that colours; NULL: none */
-    double most;          /* of it */
-    int slots;            /* of that version */
+    struct drawing drawing;
+    int64_t all_flops;    /* of the network */
+    const double *cycles; /* per slot of the version at hand; NULL: unknown */
+    bool away;            /* another view may have taken another segment in hand */
 };
 
 enum { COL_INDEX, COL_OPS, COL_NODES, COL_FLOPS, COL_SHARE, COL_PARAMS, COL_CYCLES, COL_STATE };
@@ -53,7 +41,7 @@ static double cycles_of(const struct segments *v, const struct session_segment *
 {
     double sum = 0;
     for (int i = 0; i < s->region.n; i++)
-        sum += s->region.ids[i] < v->slots ? v->cost[HEAT_CYCLES][s->region.ids[i]] : 0;
+        sum += v->cycles[s->region.ids[i]];
     return sum;
 }
 
@@ -91,7 +79,7 @@ static void cell(void *ctx, int row, int col, char *buf, size_t size)
         str_si((double)s->cost.params, buf, size);
         break;
     case COL_CYCLES:
-        if (v->cost[HEAT_CYCLES])
+        if (v->cycles)
             str_si(cycles_of(v, s), buf, size);
         else
             snprintf(buf, size, "unknown");
@@ -105,7 +93,7 @@ static bool number(void *ctx, int row, int col, double *out)
 {
     struct segments *v = ctx;
     const struct session_segment *s = segment(v, row);
-    if (!s || col == COL_OPS || col == COL_STATE || (col == COL_CYCLES && !v->cost[HEAT_CYCLES]))
+    if (!s || col == COL_OPS || col == COL_STATE || (col == COL_CYCLES && !v->cycles))
         return false;
     *out = col == COL_INDEX    ? row
            : col == COL_NODES  ? s->region.n
@@ -127,86 +115,6 @@ static int style(void *ctx, int row, int col)
 }
 
 static const struct list_source source = {rows, cell, number, style, NULL};
-
-/* ---- the drawing ---- */
-
-static int box_style(void *ctx, int32_t id)
-{
-    struct segments *v = ctx;
-    const int *of = session_segment_of(ui_session(v->ui));
-    int here = list_row(&v->list);
-    if (!of)
-        return STYLE_TEXT;
-    if (v->warmth && id < v->slots)
-        return heat_style(heat_digit(v->warmth[id], v->most));
-    return of[id] >= 0 && of[id] == here ? STYLE_FOCUS : theme_segment(of[id]);
-}
-
-static bool box_member(void *ctx, int32_t id)
-{
-    struct segments *v = ctx;
-    const int *of = session_segment_of(ui_session(v->ui));
-    return of && of[id] >= 0 && of[id] == list_row(&v->list);
-}
-
-/* Without colours the segment in hand is marked by other brackets. */
-static char box_mark(void *ctx, int32_t id)
-{
-    const struct segments *v = ctx;
-    int digit = v->warmth && id < v->slots ? heat_digit(v->warmth[id], v->most) : 0;
-    if (digit)
-        return (char)('0' + digit);
-    return theme_mono() && box_member(ctx, id) ? '#' : 0;
-}
-
-static void request(struct segments *v, uint64_t key)
-{
-    struct session *s = ui_session(v->ui);
-    const struct graph *g = session_graph(s);
-    const struct session_segment *seg = segment(v, list_row(&v->list));
-    v->asked = key;
-    v->canvas.centre = true;
-    if (v->whole || !seg) {
-        session_request_layout(s, SESSION_LAYOUT_MAIN, g, NULL, key);
-        return;
-    }
-    bool *keep = x_calloc((size_t)graph_n_slots(g) + 1, sizeof *keep);
-    for (int i = 0; i < seg->region.n; i++)
-        keep[seg->region.ids[i]] = true;
-    around_grow(g, keep, HOPS);
-    session_request_layout(s, SESSION_LAYOUT_MAIN, g, keep, key);
-    free(keep);
-}
-
-static void draw_graph(struct segments *v, struct rect r)
-{
-    struct session *s = ui_session(v->ui);
-    const struct session_version *now = session_version(s, session_cursor(s));
-    int row = list_row(&v->list);
-    uint64_t have = 0;
-    const char *why = NULL;
-    if (!now || r.h < 2)
-        return;
-    uint64_t want = now->hash * 2 + (v->whole ? 1 : (uint64_t)(row + 1) << 8);
-    if (v->asked != want)
-        request(v, want);
-    const struct dot_layout *l = session_layout(s, SESSION_LAYOUT_MAIN, &have, &why);
-    if (v->centred != row || !v->drawn)
-        v->canvas.centre = true;
-    v->drawn = have == want && l;
-    if (v->drawn) {
-        struct canvas_look look = {box_style, box_mark, box_member, v};
-        canvas_draw(&v->canvas, r, l, &look);
-        v->centred = row;
-    } else if (have == want && why) {
-        screen_putf(r.y + 1, r.x + 2, r.w - 2, STYLE_WARN, "cannot draw: %s", why);
-        if (v->whole) {
-            v->whole = false;
-            request(v, now->hash * 2 + ((uint64_t)(row + 1) << 8));
-        }
-    } else
-        screen_put(r.y + 1, r.x + 2, r.w - 2, STYLE_DIM, "drawing ...");
-}
 
 /* ---- details of the segment in hand ---- */
 
@@ -243,78 +151,12 @@ static void draw_detail(struct segments *v, struct rect r)
 
 /* ---- the view ---- */
 
-static const double *costs_of(struct segments *v, enum heat h)
-{
-    if (!v->cost[h] && session_is_open(ui_session(v->ui)))
-        v->cost[h] = heat_costs(ui_session(v->ui), h);
-    return v->cost[h];
-}
-
-static void drop_costs(struct segments *v)
-{
-    for (int h = 0; h < HEATS; h++) {
-        free(v->cost[h]);
-        v->cost[h] = NULL;
-    }
-    v->warmth = NULL;
-}
-
-/* The costs that colour the drawing. */
-static void warm(struct segments *v)
-{
-    struct session *s = ui_session(v->ui);
-    v->warmth = v->heat == HEAT_OFF ? NULL : costs_of(v, v->heat);
-    if (v->heat == HEAT_TIME && !v->warmth && session_is_open(s)) {
-        struct err err = {0};
-        if (session_time(s, &err) != ST_OK)
-            ui_fail(v->ui, &err);
-    }
-    v->most = 0;
-    for (int i = 0; v->warmth && i < v->slots; i++)
-        v->most = v->warmth[i] > v->most ? v->warmth[i] : v->most;
-}
-
-static void say_heat(struct segments *v)
-{
-    char most[24];
-    const char *why = NULL;
-    if (v->heat == HEAT_TIME && !v->warmth)
-        session_times(ui_session(v->ui), &why);
-    if (v->warmth)
-        ui_say(v->ui, "coloured by %s%s; 9 is the most of a node, %s%s",
-               v->heat == HEAT_TIME ? "measured " : "", heat_name(v->heat),
-               str_si(v->most, most, sizeof most), v->heat == HEAT_TIME ? " us" : "");
-    else if (why)
-        ui_say(v->ui, "the time of nodes cannot be measured: %s", why);
-    else
-        ui_say(v->ui, "%s",
-               v->heat == HEAT_OFF    ? "coloured by segment"
-               : v->heat == HEAT_TIME ? "measuring how long each node takes ..."
-                                      : "cycles are not known: there is no accelerator");
-}
-
-static void set_heat(struct segments *v, const char *arg)
-{
-    enum heat next = *arg ? heat_find(arg) : (enum heat)((v->heat + 1) % HEATS);
-    if (next == HEATS) {
-        ui_say(v->ui,
-               "the drawing is coloured by cycles, FLOPs, parameters, memory or time, or off");
-        return;
-    }
-    v->heat = next;
-    warm(v);
-    say_heat(v);
-}
-
 static void refresh(struct segments *v)
 {
     struct session *s = ui_session(v->ui);
     const struct session_version *now = session_version(s, session_cursor(s));
     v->all_flops = now ? now->cost.flops : 0;
-    drop_costs(v);
-    costs_of(v, HEAT_CYCLES);
-    v->slots = now ? graph_n_slots(now->graph) : 0;
-    warm(v);
+    v->cycles = heat_costs(ui_costs(v->ui), s, HEAT_CYCLES);
     list_refresh(&v->list);
 }
 
@@ -324,8 +166,7 @@ static enum status segments_open(struct ui *ui, void *self, struct err *err)
     v->ui = ui;
     if (!session_is_open(ui_session(ui)))
         return err_set(err, ST_USAGE, "no model is open");
-    v->whole = graph_n_nodes(session_graph(ui_session(ui))) <= DRAW_ALL;
-    v->centred = -1;
+    drawing_init(&v->drawing, ui, SESSION_LAYOUT_MAIN);
     list_init(&v->list, columns, sizeof columns / sizeof *columns, &source, v);
     v->list.empty = "this network has no segments";
     refresh(v);
@@ -338,13 +179,12 @@ static void segments_draw(struct ui *ui, void *self, struct rect r)
     (void)ui;
     int detail = r.h >= 12 ? 3 : 0;
     struct rect body = {r.y, r.x, r.h - detail, r.w};
-    if (v->drawing)
-        draw_graph(v, body);
-    else if (r.w >= WIDE) {
+    if (r.w >= WIDE) {
         int left = r.w * 45 / 100 > LIST_MIN ? r.w * 45 / 100 : LIST_MIN;
         list_draw(&v->list, (struct rect){body.y, body.x, body.h, left});
         screen_vline(body.y, body.x + left, body.h, STYLE_EDGE);
-        draw_graph(v, (struct rect){body.y, body.x + left + 1, body.h, r.w - left - 1});
+        drawing_take_segment(&v->drawing, list_row(&v->list));
+        drawing_draw(&v->drawing, (struct rect){body.y, body.x + left + 1, body.h, r.w - left - 1});
     } else
         list_draw(&v->list, body);
     if (detail)
@@ -393,9 +233,6 @@ static bool segments_action(struct ui *ui, void *self, enum action a, const char
     struct segments *v = self;
     int row = list_row(&v->list);
     switch (a) {
-    case ACTION_HEAT:
-        set_heat(v, arg);
-        return true;
     case ACTION_ENTER:
         if (row >= 0)
             enter(v, row);
@@ -407,36 +244,25 @@ static bool segments_action(struct ui *ui, void *self, enum action a, const char
     case ACTION_COMPARE:
         compare(v);
         return true;
-    case ACTION_TOGGLE:
-        v->drawing = !v->drawing;
+    case ACTION_GRAPH:
+        *ui_place(ui) = (struct ui_place){row, -1};
+        v->away = true;
+        ui_push(ui, VIEW_GRAPH);
         return true;
-    case ACTION_WHOLE:
-        v->whole = !v->whole;
-        ui_say(ui, v->whole ? "the whole network is drawn"
-                            : "the surroundings of the segment are drawn");
-        return true;
-    case ACTION_PAN_LEFT:
-    case ACTION_PAN_RIGHT:
-    case ACTION_PAN_UP:
-    case ACTION_PAN_DOWN:
-        return canvas_action(&v->canvas, (int)a);
     default:
-        return false;
+        return drawing_action(&v->drawing, a, arg);
     }
 }
 
 static void segments_changed(struct ui *ui, void *self, unsigned what)
 {
     struct segments *v = self;
-    (void)ui;
-    if (what & UI_EDITED) {
-        v->asked = 0;
-        v->drawn = false;
+    drawing_changed(&v->drawing, what);
+    if (what & UI_EDITED)
         refresh(v);
-    }
-    if (what & SESSION_CHANGED_TIMES && v->heat == HEAT_TIME) {
-        warm(v);
-        say_heat(v);
+    if (v->away && ui_top(ui) == VIEW_SEGMENTS) {
+        list_go(&v->list, ui_place(ui)->segment);
+        v->away = false;
     }
 }
 
@@ -445,7 +271,7 @@ static void segments_close(struct ui *ui, void *self)
     struct segments *v = self;
     (void)ui;
     list_done(&v->list);
-    drop_costs(v);
+    drawing_done(&v->drawing);
 }
 
 static struct list *segments_list(void *self)

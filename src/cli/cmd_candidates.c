@@ -8,15 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static enum status segment_option(const struct cli *c, int *k, struct err *err)
+static enum status need_segment(const struct cli *c, struct err *err)
 {
-    int64_t v;
-    if (!cli_get(c, "--segment"))
-        return err_set(err, ST_USAGE, "%s: --segment K is needed (autogo segment MODEL lists them)",
-                       c->command->name);
-    TRY(cli_get_int(c, "--segment", 0, INT32_MAX, 0, &v, err));
-    *k = (int)v;
-    return ST_OK;
+    if (cli_get(c, "--segment"))
+        return ST_OK;
+    return err_set(err, ST_USAGE, "%s: --segment K is needed (autogo segment MODEL lists them)",
+                   c->command->name);
 }
 
 /* ---- candidates ---- */
@@ -111,11 +108,13 @@ static bool keeps_any(struct session *s)
     return false;
 }
 
-static enum status find(struct cli *c, struct session *s, int k, int top, struct err *err)
+static enum status find(struct cli *c, struct session *s, int top, struct err *err)
 {
+    int k;
     TRY(set_listing(c, s, err));
     TRY(session_open(s, c->arg[0], SESSION_ASK, err));
     TRY(cli_set_repair(c, s, err));
+    TRY(session_find_segment(s, cli_get(c, "--segment"), &k, err));
     TRY(session_select(s, k, err));
     TRY(cli_wait(c, s, "candidates", err));
     TRY(session_candidates_status(s, err));
@@ -136,8 +135,7 @@ static enum status find(struct cli *c, struct session *s, int k, int top, struct
 static enum status run_candidates(struct cli *c, struct err *err)
 {
     int64_t top, tries;
-    int k;
-    TRY(segment_option(c, &k, err));
+    TRY(need_segment(c, err));
     TRY(cli_get_int(c, "--top", 1, 1000000, 20, &top, err));
     TRY(cli_get_int(c, "--tries", 1, 1000000, top > 100 ? top : 100, &tries, err));
     struct session_opts o = {.seed = c->seed,
@@ -150,7 +148,7 @@ static enum status run_candidates(struct cli *c, struct err *err)
                              .npu_preset = cli_get(c, "--preset"),
                              .interrupt = &cli_interrupted};
     struct session *s = session_new(&o);
-    enum status st = find(c, s, k, (int)top, err);
+    enum status st = find(c, s, (int)top, err);
     session_free(s);
     return st;
 }
@@ -177,12 +175,13 @@ static void mutate_json(struct cli *c, const struct session_candidate *p, int k,
     cli_json_end(c, &j);
 }
 
-static enum status mutate(struct cli *c, struct session *s, int k, const char *path,
-                          struct err *err)
+static enum status mutate(struct cli *c, struct session *s, const char *path, struct err *err)
 {
+    int k;
     struct cli_words words = {0};
     TRY(session_open(s, c->arg[0], SESSION_ASK, err));
     TRY(cli_set_repair(c, s, err));
+    TRY(session_find_segment(s, cli_get(c, "--segment"), &k, err));
     enum status st = cli_wants(c, &words, err);
     if (st == ST_OK)
         st = session_try(s, k, cli_get(c, "--with"), (const char *const *)words.at, (int)words.n,
@@ -214,22 +213,22 @@ static enum status mutate(struct cli *c, struct session *s, int k, const char *p
 
 static enum status run_mutate(struct cli *c, struct err *err)
 {
-    int k;
     const char *path = cli_get(c, "--output");
-    TRY(segment_option(c, &k, err));
+    TRY(need_segment(c, err));
     if (!cli_get(c, "--with") || !path)
         return err_set(err, ST_USAGE,
                        "mutate: --with ID and -o FILE are needed (autogo mutate "
                        "--help)");
     TRY(model_check_path(path, err));
     struct session *s = cli_session(c);
-    enum status st = mutate(c, s, k, path, err);
+    enum status st = mutate(c, s, path, err);
     session_free(s);
     return st;
 }
 
 static const struct cli_option options_candidates[] = {
-    {"--segment", "-k", "K", "the segment (autogo segment lists them)"},
+    {"--segment", "-k", "K",
+     "the segment (autogo segment lists them), or nodes:NODE,NODE... and what is between"},
     {"--top", "-n", "N", "how many to list (20)"},
     {"--tries", NULL, "N", "how many records of the database to try (100)"},
     {"--filter", NULL, "EXPR",
@@ -255,7 +254,8 @@ const struct cli_command cmd_candidates = {
 };
 
 static const struct cli_option options_mutate[] = {
-    {"--segment", "-k", "K", "the segment (autogo segment lists them)"},
+    {"--segment", "-k", "K",
+     "the segment (autogo segment lists them), or nodes:NODE,NODE... and what is between"},
     {"--with", "-w", "ID", "the candidate: self, s123 or u12 (autogo candidates lists them)"},
     {"--pin", NULL, "NODE:channels=N", "fix the width of a node of the candidate (repeatable)"},
     {"--bound", NULL, "NODE:channels=LO..HI", "the range of a width (repeatable)"},

@@ -64,11 +64,11 @@ static void dump_tokens(struct cli *c, const struct session *s, bool segments)
 /* The solver's library writes a file of its own; it is handed on from a temporary one. */
 static enum status dump_milp(struct cli *c, struct session *s, struct err *err)
 {
-    int64_t k;
+    int k;
     const char *id = cli_get(c, "--with");
     if (!cli_get(c, "--segment") || !id)
         return err_set(err, ST_USAGE, "dump: --stage=milp needs --segment K and --with ID");
-    TRY(cli_get_int(c, "--segment", 0, INT32_MAX, 0, &k, err));
+    TRY(session_find_segment(s, cli_get(c, "--segment"), &k, err));
     const char *dir = getenv("TMPDIR");
     char *path = x_asprintf("%s/autogo-XXXXXX", dir && *dir ? dir : "/tmp");
     int fd = mkstemp(path);
@@ -80,7 +80,7 @@ static enum status dump_milp(struct cli *c, struct session *s, struct err *err)
         close(fd);
         unsigned char *data = NULL;
         size_t n;
-        st = session_write_lp(s, (int)k, id, path, err);
+        st = session_write_lp(s, k, id, path, err);
         if (st == ST_OK)
             st = file_read(path, (size_t)1 << 30, &data, &n, err);
         if (st == ST_OK)

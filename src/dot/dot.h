@@ -50,6 +50,16 @@ struct dot_layout {
  * NULL) is polled; `limit_s` bounds the child (0: 10 s). ST_UNSUPPORTED when Graphviz gives up. */
 enum status dot_layout_init(struct dot_layout *l, const struct graph *g, const bool *keep,
                             double limit_s, const int *cancel, struct err *err);
+/* Nodes that are drawn as one box each group; the boxes' ids are the numbers of the groups, their
+ * labels are printable ASCII. Edges inside of a group are not drawn. */
+struct dot_groups {
+    int n;
+    const int *of; /* per slot: 0 .. n - 1, or -1: not drawn */
+    char *const *label;
+};
+enum status dot_layout_groups(struct dot_layout *l, const struct graph *g,
+                              const struct dot_groups *groups, double limit_s, const int *cancel,
+                              struct err *err);
 void dot_layout_done(struct dot_layout *l);
 
 #endif

@@ -9,6 +9,18 @@ const char *dot_op_label(const struct node *n, char *buf, size_t size);
 /* The type of the first output (of the input for OP_OUTPUT), NULL when there is none. */
 const struct ttype *dot_node_type(const struct graph *g, const struct node *n);
 
+/* ---- boxes.c ---- */
+
+/* In graph_topo order (of their first node), with label and size; places are still open. */
+struct dot_boxes {
+    struct dot_box *box;
+    int n_box, n_edge;
+    int *edge; /* 2 * n_edge numbers of boxes, the earlier one first */
+};
+void dot_boxes_of_nodes(const struct graph *g, const bool *keep, struct dot_boxes *out);
+void dot_boxes_of_groups(const struct graph *g, const struct dot_groups *groups,
+                         struct dot_boxes *out);
+
 /* ---- child.c ---- */
 
 /* Runs in the child: does the work and answers through dot_reply or dot_reply_error. */

@@ -8,7 +8,6 @@
 #include "dot/dot_priv.h"
 
 #include "base/mem.h"
-#include "base/vec.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -30,30 +29,6 @@ struct jog {
     int route, from_col, to_col, track;
     int tail, head; /* box when the edge starts / ends at this gap, else -1 */
 };
-
-static void make_label(const struct graph *g, const struct node *n, char *buf, size_t size)
-{
-    /* the longest names, shortened: a column of boxes is as wide as its widest */
-    static const char *const brief[][2] = {{"BatchNormalization", "BatchNorm"},
-                                           {"InstanceNormalization", "InstNorm"},
-                                           {"LayerNormalization", "LayerNorm"},
-                                           {"GlobalAveragePool", "GlobalAvgPool"},
-                                           {"ConvTranspose", "ConvT"}};
-    dot_op_label(n, buf, size);
-    for (size_t i = 0; i < sizeof brief / sizeof brief[0]; i++) {
-        size_t len = strlen(brief[i][0]), to = strlen(brief[i][1]);
-        if (strncmp(buf, brief[i][0], len) == 0) {
-            memmove(buf + to, buf + len, strlen(buf + len) + 1);
-            memcpy(buf, brief[i][1], to);
-        }
-    }
-    const struct ttype *t = dot_node_type(g, n);
-    bool wide = op_info(n->op)->weighted || n->op == OP_CONCAT || n->op == OP_INPUT;
-    if (wide && t && t->rank >= 2 && t->dim[1] > 0) {
-        size_t len = strlen(buf);
-        snprintf(buf + len, size - len, " %lld", (long long)t->dim[1]);
-    }
-}
 
 /* ---- splines ---- */
 
@@ -188,8 +163,7 @@ static int assign_tracks(struct jog *jog, int n)
 
 struct work {
     int n_box, n_edge, n_rank;
-    int *edge; /* box numbers, 2 * n_edge */
-    double *width;
+    const int *edge;             /* box numbers, 2 * n_edge */
     const double *node, *spline; /* inside the reply */
     double *level;
     int *box_rank, *col; /* of every box: rank, column of its centre */
@@ -389,55 +363,6 @@ static void fit(struct dot_layout *l)
         }
 }
 
-static int by_pair(const void *a, const void *b)
-{
-    const int *x = a, *y = b;
-    return x[0] != y[0] ? (x[0] < y[0] ? -1 : 1) : (x[1] > y[1]) - (x[1] < y[1]);
-}
-
-/* Boxes and unique edges of the kept nodes. */
-static void gather(struct work *w, struct dot_layout *l, const struct graph *g, const bool *keep)
-{
-    int n = graph_n_nodes(g), *number = x_malloc(((size_t)graph_n_slots(g) + 1) * sizeof *number);
-    const int32_t *topo = graph_topo(g);
-    l->box = x_calloc((size_t)n + 1, sizeof *l->box);
-    w->width = x_calloc((size_t)n + 1, sizeof *w->width);
-    for (int i = 0; i < n; i++) {
-        number[topo[i]] = -1;
-        if (keep && !keep[topo[i]])
-            continue;
-        struct dot_box *b = &l->box[l->n_box];
-        b->id = topo[i];
-        make_label(g, graph_node(g, topo[i]), b->label, sizeof b->label);
-        b->w = ((int)strlen(b->label) + 2) | 1;
-        b->h = 1;
-        w->width[l->n_box] = b->w * CELL;
-        number[topo[i]] = l->n_box++;
-    }
-    VEC(int) pair = {0};
-    for (int i = 0; i < l->n_box; i++) {
-        const struct node *to = graph_node(g, l->box[i].id);
-        for (int p = 0; p < to->n_in; p++)
-            if (to->in[p].node >= 0 && number[to->in[p].node] >= 0) {
-                vec_push(&pair, number[to->in[p].node]);
-                vec_push(&pair, i);
-            }
-    }
-    int m = 0;
-    if (pair.n > 0)
-        qsort(pair.at, pair.n / 2, 2 * sizeof *pair.at, by_pair);
-    for (size_t i = 0; i + 1 < pair.n; i += 2)
-        if (m == 0 || by_pair(&pair.at[2 * m - 2], &pair.at[i]) != 0) {
-            pair.at[2 * m] = pair.at[i];
-            pair.at[2 * m + 1] = pair.at[i + 1];
-            m++;
-        }
-    w->edge = pair.at;
-    w->n_box = l->n_box;
-    w->n_edge = m;
-    free(number);
-}
-
 /* Points `node` and `spline` into the reply when it is as long as it says. */
 static bool parse_reply(struct work *w, const double *v, size_t n)
 {
@@ -501,23 +426,25 @@ static void work_done(struct work *w)
     free(w->box_rank);
     free(w->row);
     free(w->col);
-    free(w->edge);
-    free(w->width);
 }
 
-enum status dot_layout_init(struct dot_layout *l, const struct graph *g, const bool *keep,
-                            double limit_s, const int *cancel, struct err *err)
+/* Takes the boxes over. */
+static enum status lay_out(struct dot_boxes *b, struct dot_layout *l, double limit_s,
+                           const int *cancel, struct err *err)
 {
-    struct dot_layout made = {0};
-    struct work w = {0};
+    struct dot_layout made = {.box = b->box, .n_box = b->n_box};
+    struct work w = {.n_box = b->n_box, .n_edge = b->n_edge, .edge = b->edge};
     struct str reply = {0};
     enum status st = ST_OK;
     double *v = NULL;
-    gather(&w, &made, g, keep);
     if (made.n_box > 0) {
-        struct dot_gv_layout job = {w.n_box, w.n_edge, w.width, w.edge, ROW, GAP_CELLS * CELL};
+        double *width = x_calloc((size_t)b->n_box, sizeof *width);
+        for (int i = 0; i < b->n_box; i++)
+            width[i] = b->box[i].w * CELL;
+        struct dot_gv_layout job = {w.n_box, w.n_edge, width, w.edge, ROW, GAP_CELLS * CELL};
         st = dot_child(dot_gv_layout, &job, -1, limit_s > 0 ? limit_s : LIMIT_S, cancel, &reply,
                        err);
+        free(width);
         if (st == ST_OK) {
             size_t n = (reply.n - 1) / sizeof *v;
             v = x_malloc(n * sizeof *v + 1);
@@ -531,11 +458,29 @@ enum status dot_layout_init(struct dot_layout *l, const struct graph *g, const b
     free(v);
     str_done(&reply);
     work_done(&w);
+    free(b->edge);
     if (st == ST_OK)
         *l = made;
     else
         dot_layout_done(&made);
     return st;
+}
+
+enum status dot_layout_init(struct dot_layout *l, const struct graph *g, const bool *keep,
+                            double limit_s, const int *cancel, struct err *err)
+{
+    struct dot_boxes b;
+    dot_boxes_of_nodes(g, keep, &b);
+    return lay_out(&b, l, limit_s, cancel, err);
+}
+
+enum status dot_layout_groups(struct dot_layout *l, const struct graph *g,
+                              const struct dot_groups *groups, double limit_s, const int *cancel,
+                              struct err *err)
+{
+    struct dot_boxes b;
+    dot_boxes_of_groups(g, groups, &b);
+    return lay_out(&b, l, limit_s, cancel, err);
 }
 
 void dot_layout_done(struct dot_layout *l)

@@ -4,8 +4,9 @@
 typedef float vec8 __attribute__((vector_size(32), aligned(4), may_alias));
 typedef int vec8i __attribute__((vector_size(32), aligned(4), may_alias));
 
-/* The compiler makes one version for each machine and chooses at start. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+/* The compiler makes one version for each machine and chooses at start: too early for the runtime
+ * of ThreadSanitizer. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
 #define FOR_EACH_CPU __attribute__((target_clones("avx2", "default")))
 #else
 #define FOR_EACH_CPU

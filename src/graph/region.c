@@ -152,6 +152,51 @@ bool region_is_convex(const struct graph *g, const struct region *r)
     return convex;
 }
 
+enum status region_close(const struct graph *g, const int32_t *ids, int n, int32_t **out,
+                         int *n_out, struct err *err)
+{
+    int lo = INT32_MAX, hi = -1;
+    for (int i = 0; i < n; i++) {
+        if (ids[i] < 0 || ids[i] >= graph_n_slots(g) || !graph_node(g, ids[i]))
+            return err_set(err, ST_USAGE, "there is no node #%d", (int)ids[i]);
+        int pos = graph_topo_pos(g, ids[i]);
+        lo = pos < lo ? pos : lo;
+        hi = pos > hi ? pos : hi;
+    }
+    const int32_t *topo = graph_topo(g);
+    size_t span = hi >= lo ? (size_t)(hi - lo) + 1 : 0;
+    bool *after = x_calloc(span + 1, sizeof *after); /* reached from one of them, itself included */
+    bool *inside = x_calloc(span + 1, sizeof *inside);
+    VEC(int32_t) found = {0};
+    for (int i = 0; i < n; i++)
+        after[graph_topo_pos(g, ids[i]) - lo] = inside[graph_topo_pos(g, ids[i]) - lo] = true;
+    for (int pos = lo; pos <= hi; pos++) {
+        const struct node *node = graph_node(g, topo[pos]);
+        for (int k = 0; k < node->n_in && !after[pos - lo]; k++) {
+            int from = node->in[k].node >= 0 ? graph_topo_pos(g, node->in[k].node) : -1;
+            after[pos - lo] = from >= lo && after[from - lo];
+        }
+    }
+    for (int pos = hi; pos >= lo; pos--) {
+        int n_uses;
+        const struct use *use = graph_uses(g, topo[pos], &n_uses);
+        for (int u = 0; u < n_uses && after[pos - lo] && !inside[pos - lo]; u++) {
+            int to = graph_topo_pos(g, use[u].node);
+            inside[pos - lo] = to <= hi && inside[to - lo];
+        }
+    }
+    for (int32_t id = 0; id < graph_n_slots(g); id++) {
+        int pos = graph_node(g, id) ? graph_topo_pos(g, id) : -1;
+        if (pos >= lo && pos <= hi && inside[pos - lo])
+            vec_push(&found, id);
+    }
+    free(after);
+    free(inside);
+    *out = found.at;
+    *n_out = (int)found.n;
+    return ST_OK;
+}
+
 static int find_root(int *parent, int i)
 {
     while (parent[i] != i)

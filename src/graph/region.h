@@ -21,6 +21,11 @@ void region_done(struct region *r);
 bool region_has(const struct region *r, int32_t id);
 /* No path leaves the region and comes back. O(V + E) at worst, stops at the region's last level. */
 bool region_is_convex(const struct graph *g, const struct region *r);
+/* The smallest convex set that holds `ids`: with every node on a path from one of them to another.
+ * Into *out (ascending, caller frees), *n_out of them. ST_USAGE: a hole. O(V + E) at worst, stays
+ * between the first and the last of them. */
+enum status region_close(const struct graph *g, const int32_t *ids, int n, int32_t **out,
+                         int *n_out, struct err *err);
 /* Connected when edge directions are ignored (edges inside the region only). */
 bool region_is_connected(const struct graph *g, const struct region *r);
 

@@ -329,7 +329,7 @@ static void make_name(struct reader *r, enum op op, char *name, size_t size)
     const char *word = op == OP_BATCHNORM ? "bn" : info->cg[0] ? info->cg : info->onnx;
     char stem[32];
     size_t n = 0;
-    for (; word[n] && n < sizeof stem - 1; n++)
+    for (; n < sizeof stem - 1 && word[n]; n++)
         stem[n] = (char)(word[n] >= 'A' && word[n] <= 'Z' ? word[n] - 'A' + 'a' : word[n]);
     stem[n] = '\0';
     int64_t *count = strmap_put(&r->stem, stem, 0);

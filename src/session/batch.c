@@ -106,7 +106,7 @@ static enum status parse(struct session *s, struct batch *b, const char *text, b
                          struct err *err)
 {
     char word[256];
-    int n = session_n_segments(s);
+    int n = session_segmentation(s)->n_segments;
     bool listed = false;
     for (const char *p = text; next_word(&p, word, sizeof word); text = p) {
         bool by = strcmp(word, "by") == 0;
@@ -140,7 +140,7 @@ static int32_t *sorted_ids(const struct region *r)
 
 static void note_parts(struct session *s, struct batch *b, const bool *chosen)
 {
-    int n = session_n_segments(s);
+    int n = session_segmentation(s)->n_segments;
     b->part = x_calloc((size_t)n + 1, sizeof *b->part);
     for (int k = 0; k < n; k++) {
         const struct session_segment *seg = session_segment(s, k);

@@ -108,10 +108,7 @@ static enum status cmd_TOKENS(const struct call *c, struct err *err)
     TRY(session_need_model(c->s, err));
     if (c->n == 0)
         return describe_cuts(c->s, c->out, err);
-    TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
-    if (k >= session_n_segments(c->s))
-        return err_set(err, ST_USAGE, "there is no segment %d (0 to %d)", k,
-                       session_n_segments(c->s) - 1);
+    TRY(session_find_segment(c->s, c->word[0], &k, err));
     describe_tokens(c->s, k, c->out);
     return ST_OK;
 }
@@ -120,7 +117,7 @@ static enum status cmd_SEGMENT(const struct call *c, struct err *err)
 {
     int k = 0;
     TRY(session_need_model(c->s, err));
-    TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
+    TRY(session_find_segment(c->s, c->word[0], &k, err));
     TRY(session_select(c->s, k, err));
     const struct session_segment *seg = session_segment(c->s, k);
     str_addf(c->out, "segment %d: %s\n", k, seg->ops);
@@ -371,7 +368,7 @@ static enum status cmd_REPLACE(const struct call *c, struct err *err)
 {
     int k = 0;
     TRY(session_may_edit(c->s, err));
-    TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
+    TRY(session_find_segment(c->s, c->word[0], &k, err));
     TRY(session_replace(c->s, k, c->word[1], (const char *const *)c->word + 2, c->n - 2, err));
     tell_version(c);
     return ST_OK;
@@ -425,7 +422,7 @@ static enum status cmd_KEEP(const struct call *c, struct err *err)
     TRY(session_need_model(c->s, err));
     int k = session_selected(c->s);
     if (c->n)
-        TRY(number_arg(c->word[0], "segment", 0, INT32_MAX, &k, err));
+        TRY(session_find_segment(c->s, c->word[0], &k, err));
     if (k < 0)
         return err_set(err, ST_USAGE, "no segment is selected (segment K)");
     return c->flags & SESSION_ASYNC ? session_keep(c->s, k, err) : keep_now(c->s, k, c->out, err);

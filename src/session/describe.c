@@ -36,6 +36,44 @@ void describe_ops(char *out, size_t size, const char *ops)
     out[k < size ? k : size - 1] = 0;
 }
 
+void describe_operator(const struct node *n, char *buf, size_t size)
+{
+    struct window w = {0};
+    int at = snprintf(buf, size, "%s", node_op_type(n));
+    if (!node_window(n, &w) || at < 0 || (size_t)at >= size)
+        return;
+    at += snprintf(buf + at, size - (size_t)at, " %lldx%lld", (long long)w.kernel[0],
+                   (long long)w.kernel[1]);
+    if ((size_t)at < size && w.stride[0] > 1)
+        at += snprintf(buf + at, size - (size_t)at, "/%lld", (long long)w.stride[0]);
+    if ((size_t)at < size && node_is_depthwise(n))
+        snprintf(buf + at, size - (size_t)at, " dw");
+    else if ((size_t)at < size && w.group > 1)
+        snprintf(buf + at, size - (size_t)at, " g%lld", (long long)w.group);
+}
+
+void describe_attribute(const struct node_attr *a, struct str *out)
+{
+    enum { MOST = 8 };
+    bool list = a->kind == ATTR_INTS || a->kind == ATTR_FLOATS;
+    str_addf(out, "%s=", a->name);
+    if (a->kind == ATTR_INT)
+        str_addf(out, "%lld", (long long)a->i);
+    else if (a->kind == ATTR_FLOAT)
+        str_addf(out, "%g", (double)a->f);
+    else if (a->kind == ATTR_STRING)
+        str_addf(out, "%.40s", (const char *)a->data);
+    else if (!list)
+        str_add(out, "...");
+    for (size_t i = 0; list && i < a->n && i < MOST; i++)
+        if (a->kind == ATTR_INTS)
+            str_addf(out, "%s%lld", i ? "," : "", (long long)((const int64_t *)a->data)[i]);
+        else
+            str_addf(out, "%s%g", i ? "," : "", (double)((const float *)a->data)[i]);
+    if (list && a->n > MOST)
+        str_add(out, ",...");
+}
+
 const char *describe_delta(int64_t v, char *buf, size_t size)
 {
     char num[24];

@@ -33,6 +33,10 @@ void describe_fit(const struct session *s, struct str *out);
 void describe_search(const struct session *s, struct str *out);
 /* Operators with the long names shortened, for table cells: "Conv3x3 BN Relu". */
 void describe_ops(char *out, size_t size, const char *ops);
+/* An operator with its window: "Conv 3x3/2", "Conv 3x3 dw". */
+void describe_operator(const struct node *n, char *buf, size_t size);
+/* "pads=1,1,1,1", long lists cut. */
+void describe_attribute(const struct node_attr *a, struct str *out);
 /* An estimated change of accuracy with its 90 % interval: "+0.42 (-0.1..+0.9) %", out of
  * distribution
  * "+0.3 (-1.2..+1.8) sigma ?"; "" when there is none. Into buf, returned. */

@@ -90,7 +90,9 @@ enum status edit_version(struct session *s, int k, const struct job *j, struct v
     char name[SEGDB_NAME] = "self";
     if (!j->cand.graph)
         return err_set(err, ST_NO, "%s", job_reason(j));
-    str_addf(&command, "replace %d ", k);
+    str_add(&command, "replace ");
+    session_segment_word(s, k, &command);
+    str_add_char(&command, ' ');
     if (j->record)
         segdb_name(j->record, name);
     str_add(&command, name);

@@ -84,7 +84,7 @@ static bool text_holds(const struct step *t, const struct session_candidate *c)
 bool filter_holds(const struct filter *f, const struct session_candidate *c)
 {
     /* What waits at a level: the left sides of one || and of one &&. */
-    bool stack[2 * (DEPTH + 1) + 2];
+    bool stack[2 * (DEPTH + 1) + 2] = {false};
     int n = 0;
     for (size_t i = 0; i < f->step.n; i++) {
         const struct step *t = &f->step.at[i];

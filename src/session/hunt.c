@@ -184,7 +184,7 @@ enum status candidate_job(struct session *s, enum job_kind kind, int k, int64_t 
     /* The weights made for a replacement depend on what is replaced in which network by what, not
      * on when or by which thread. */
     j->seed = hash_pair(hash_pair(s->seed, s->version.at[s->cursor]->pub.hash),
-                        hash_pair((uint64_t)k, (uint64_t)record));
+                        hash_pair(segment_key(s, k), (uint64_t)record));
     *out = j;
     return ST_OK;
 }

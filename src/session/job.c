@@ -47,6 +47,10 @@ void job_free(struct job *j)
     free(j->order);
     pred_source_unref(j->source);
     free(j->keep);
+    free(j->group_of);
+    for (int i = 0; i < j->n_group; i++)
+        free(j->group_label[i]);
+    free(j->group_label);
     free(j->path);
     free(j->segment_of);
     free(j->origin);
@@ -100,6 +104,16 @@ static enum status query(struct job *j, struct segdb *db)
     return ST_OK;
 }
 
+static enum status run_layout(struct job *j)
+{
+    const struct dot_groups groups = {j->n_group, j->group_of, j->group_label};
+    enum status st = j->group_of
+                         ? dot_layout_groups(&j->layout, j->graph, &groups, 0, &j->cancel, &j->err)
+                         : dot_layout_init(&j->layout, j->graph, j->keep, 0, &j->cancel, &j->err);
+    j->has_layout = st == ST_OK;
+    return st;
+}
+
 static enum status run_kind(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS])
 {
     switch (j->kind) {
@@ -116,11 +130,8 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
     case JOB_CANDIDATE:
     case JOB_REPAIR:
         return mutation_run(j, db, path);
-    case JOB_LAYOUT: {
-        enum status st = dot_layout_init(&j->layout, j->graph, j->keep, 0, &j->cancel, &j->err);
-        j->has_layout = st == ST_OK;
-        return st;
-    }
+    case JOB_LAYOUT:
+        return run_layout(j);
     case JOB_WRITE:
         return model_write(j->graph, j->segment_of, j->path, &j->err);
     case JOB_KEEP:

@@ -58,8 +58,10 @@ struct job {
     const struct npu_preset *npu;  /* CANDIDATE, REPAIR: lent by the session, or NULL; */
     int64_t cycles;                /* and what `graph` takes on it */
     double energy_uj;
-    struct pred_source *source;  /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
-    bool *keep;                  /* LAYOUT: per slot, or NULL */
+    struct pred_source *source; /* result of QUERY; CANDIDATE, REPAIR: a reference, or NULL */
+    bool *keep;                 /* LAYOUT: per slot, or NULL */
+    int n_group, *group_of;     /* LAYOUT: dot_groups, or 0 and NULL */
+    char **group_label;
     int slot;                    /* LAYOUT */
     uint64_t key;                /* LAYOUT */
     char *path;                  /* WRITE */

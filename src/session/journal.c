@@ -135,8 +135,8 @@ static bool parse_record(char *line, int expect_seq, struct journal_record *r)
     uint64_t check;
     if (!parse_hex(field[5], 8, &check) || check != check_of(line, n - 9))
         return false;
-    for (int i = 1; i < 6; i++)
-        field[i][-1] = '\0';
+    for (int i = 0; i < 5; i++)
+        field[i][strcspn(field[i], "\t")] = '\0';
     int64_t seq;
     if (!str_to_i64(field[0], 1, INT32_MAX, &seq) || seq != expect_seq ||
         strlen(field[1]) >= sizeof r->time || !parse_hex(field[3], 16, &r->before) ||

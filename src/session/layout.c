@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-void session_request_layout(struct session *s, enum session_layout_slot slot, const struct graph *g,
-                            const bool *keep, uint64_t key)
+static struct job *new_request(struct session *s, enum session_layout_slot slot,
+                               const struct graph *g, uint64_t key)
 {
     pool_cancel(s->pool, TAG_LAYOUT + (int)slot);
     struct job *j = job_new(JOB_LAYOUT, g);
@@ -12,10 +12,29 @@ void session_request_layout(struct session *s, enum session_layout_slot slot, co
     j->urgent = true;
     j->slot = (int)slot;
     j->key = key;
-    if (keep)
-        j->keep = x_memdup(keep, (size_t)graph_n_slots(g) * sizeof *keep);
     s->layout[slot].making = true;
     s->layout[slot].asked = key;
+    return j;
+}
+
+void session_request_layout(struct session *s, enum session_layout_slot slot, const struct graph *g,
+                            const bool *keep, uint64_t key)
+{
+    struct job *j = new_request(s, slot, g, key);
+    if (keep)
+        j->keep = x_memdup(keep, (size_t)graph_n_slots(g) * sizeof *keep);
+    pool_submit(s->pool, j);
+}
+
+void session_request_groups(struct session *s, enum session_layout_slot slot, const struct graph *g,
+                            const struct dot_groups *groups, uint64_t key)
+{
+    struct job *j = new_request(s, slot, g, key);
+    j->n_group = groups->n;
+    j->group_of = x_memdup(groups->of, (size_t)graph_n_slots(g) * sizeof *groups->of);
+    j->group_label = x_calloc((size_t)groups->n + 1, sizeof *j->group_label);
+    for (int i = 0; i < groups->n; i++)
+        j->group_label[i] = x_strdup(groups->label[i]);
     pool_submit(s->pool, j);
 }
 

@@ -96,16 +96,17 @@ static int split(char *text, char **word, int max)
 
 static enum status replay_replace(struct session *s, char **word, int n, struct err *err)
 {
-    int64_t k;
+    int k;
     struct job *j;
     struct version *v;
-    if (n < 3 || !str_to_i64(word[1], 0, INT32_MAX, &k))
+    if (n < 3)
         return err_set(err, ST_MODEL, "unknown command");
+    TRY(session_find_segment(s, word[1], &k, err));
     /* what the record does not name was as it is by default, whatever is set now */
     const struct session_repair plain = {0};
-    TRY(edit_compute(s, (int)k, word[2], (const char *const *)word + 3, n - 3, &plain, PATIENCE_S,
-                     &j, err));
-    enum status st = edit_version(s, (int)k, j, &v, err);
+    TRY(edit_compute(s, k, word[2], (const char *const *)word + 3, n - 3, &plain, PATIENCE_S, &j,
+                     err));
+    enum status st = edit_version(s, k, j, &v, err);
     job_free(j);
     if (st == ST_OK)
         version_adopt(s, v, s->cursor);

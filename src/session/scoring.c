@@ -67,8 +67,10 @@ bool scoring_between(struct session *s, const struct graph *before, const struct
         return false;
     graph_diff_init(&d, before, after, true);
     int32_t *gone = x_malloc(((size_t)d.n_removed + (size_t)d.n_changed + 1) * sizeof *gone);
-    memcpy(gone, d.removed, (size_t)d.n_removed * sizeof *gone);
-    memcpy(gone + d.n_removed, d.changed_a, (size_t)d.n_changed * sizeof *gone);
+    for (int i = 0; i < d.n_removed; i++)
+        gone[i] = d.removed[i];
+    for (int i = 0; i < d.n_changed; i++)
+        gone[d.n_removed + i] = d.changed_a[i];
     struct pred_source *source =
         pred_source_new(m, before, graph_topo(before), gone, d.n_removed + d.n_changed, -1);
     pred_replacement(source, after, out);

@@ -129,11 +129,22 @@ struct session_segment {
     char why[256]; /* why not */
     char *ops;     /* "Conv3x3 BatchNormalization Relu" in topological order */
 };
-/* Segments are numbered 0.. in the order of the segmentation. */
+/* Segments are numbered 0.. in the order of the segmentation; behind them come those of the user's
+ * choice, in the order in which they were made. */
 int session_n_segments(const struct session *s);
+/* These nodes, and those on paths between them, as a segment: the one that they are already, or one
+ * more. It belongs to the version. ST_USAGE: a hole among the ids. */
+enum status session_own_segment(struct session *s, const int32_t *ids, int n, int *k,
+                                struct err *err);
 /* Worked out when first asked for. NULL when out of range. Until the next edit. */
 const struct session_segment *session_segment(struct session *s, int k);
-/* Segment index per node slot (-1: none), for dot_opts.segment. Until the next edit. */
+/* The segment that a word names: "5", or "nodes:conv1,#17", which is session_own_segment of nodes
+ * said by name or by number. ST_USAGE: there is no such segment or node. */
+enum status session_find_segment(struct session *s, const char *word, int *k, struct err *err);
+/* The word for segment k, which exists, that means the same whatever was asked for before. */
+void session_segment_word(const struct session *s, int k, struct str *out);
+/* Index of the segment that the vocabulary puts the node in, per slot (-1: none), for
+ * dot_opts.segment. Until the next edit. */
 const int *session_segment_of(const struct session *s);
 const struct bpe_segmentation *session_segmentation(const struct session *s);
 /* The selected segment, -1 when none. */
@@ -357,6 +368,7 @@ bool session_notice_good(const struct session *s);
 /* Layouts in cells, made by a worker. Each slot holds one; a new request cancels the one before. */
 enum session_layout_slot {
     SESSION_LAYOUT_MAIN,
+    SESSION_LAYOUT_GRAPH,
     SESSION_LAYOUT_BEFORE,
     SESSION_LAYOUT_AFTER,
     SESSION_LAYOUT_COUNT
@@ -364,6 +376,9 @@ enum session_layout_slot {
 /* keep: per slot of g (NULL: all), copied. `key` is the caller's word for what it asked. */
 void session_request_layout(struct session *s, enum session_layout_slot slot, const struct graph *g,
                             const bool *keep, uint64_t key);
+/* The same of boxes that stand for several nodes each; copied. */
+void session_request_groups(struct session *s, enum session_layout_slot slot, const struct graph *g,
+                            const struct dot_groups *groups, uint64_t key);
 /* The newest layout of the slot, its key in *key; NULL when none yet (or it failed: *why is its
  * reason, NULL while it is being made; key and why may be NULL). Until the next poll. */
 const struct dot_layout *session_layout(const struct session *s, enum session_layout_slot slot,

@@ -35,9 +35,9 @@ struct version {
     char *command;
     bool segmented;
     struct bpe_segmentation seg;
-    struct session_segment *segment; /* seg.n_segments of them */
-    bool *segment_done;              /* which are worked out */
-    int *segment_of;                 /* per slot */
+    struct session_segment **segment;  /* seg.n_segments of them, NULL: not worked out yet */
+    VEC(struct session_segment *) own; /* made by the user */
+    int *segment_of;                   /* per slot */
     bool on_npu; /* the next two are worked out, for the session's accelerator */
     int64_t cycles;
     double energy_uj;
@@ -214,8 +214,15 @@ enum status version_move(struct session *s, int to, struct err *err);
 /* Where undo and redo lead; ST_NO when nowhere. */
 enum status version_undo_target(const struct session *s, int *to, struct err *err);
 enum status version_redo_target(const struct session *s, int *to, struct err *err);
+
+/* segments.c */
+/* Cuts a version, as far as there is a vocabulary. */
+enum status segments_cut(struct session *s, struct version *v, struct err *err);
+void segments_done(struct version *v);
 /* "Conv3x3 BatchNormalization Relu" of these nodes in topological order; caller frees. */
 char *version_ops(const struct graph *g, const int32_t *ids, int n);
+/* Of its session_segment_word: part of the seed of a replacement. */
+uint64_t segment_key(const struct session *s, int k);
 
 /* hunt.c */
 /* Asks for the candidates of segment k of the current version; what was there is dropped. A segment

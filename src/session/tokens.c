@@ -60,11 +60,12 @@ enum status describe_cuts(const struct session *s, struct str *out, struct err *
 void describe_tokens(struct session *s, int k, struct str *out)
 {
     const struct bpe_segmentation *seg = session_segmentation(s);
-    const struct bpe_segment *one = &seg->segment[k];
     const struct region *r = &session_segment(s, k)->region;
-    str_addf(out, "segment %d: %d token%s, %d tensor%s in, %d out\n", k, one->len,
-             one->len == 1 ? "" : "s", r->n_in, r->n_in == 1 ? "" : "s", r->n_out);
-    for (int i = one->start; i < one->start + one->len; i++) {
+    str_addf(out, "segment %d: %d token%s, %d tensor%s in, %d out\n", k, r->n, r->n == 1 ? "" : "s",
+             r->n_in, r->n_in == 1 ? "" : "s", r->n_out);
+    for (int i = 0; i < seg->n_nodes; i++) {
+        if (!region_has(r, seg->order[i]))
+            continue;
         const struct node *node = graph_node(session_graph(s), seg->order[i]);
         str_addf(out, "%-28s %s\n",
                  seg->token[i] < 0 ? "(unknown)" : bpe_vocab_token(s->vocab, seg->token[i]),

@@ -6,15 +6,7 @@
 
 void version_free(struct version *v)
 {
-    for (int k = 0; k < v->seg.n_segments && v->segment; k++) {
-        region_done(&v->segment[k].region);
-        free(v->segment[k].ops);
-    }
-    if (v->segmented)
-        bpe_segmentation_done(&v->seg);
-    free(v->segment);
-    free(v->segment_done);
-    free(v->segment_of);
+    segments_done(v);
     graph_unref(v->graph);
     free(v->command);
     free(v);
@@ -35,31 +27,13 @@ static struct version *current(const struct session *s)
 
 /* ---- moving ---- */
 
-static enum status segment(struct session *s, struct version *v, struct err *err)
-{
-    if (v->segmented || !s->vocab)
-        return ST_OK;
-    TRY(bpe_segment_graph(s->vocab, v->graph, &v->seg, err));
-    v->segmented = true;
-    int n = v->seg.n_segments, slots = graph_n_slots(v->graph);
-    v->segment = x_calloc((size_t)n + 1, sizeof *v->segment);
-    v->segment_done = x_calloc((size_t)n + 1, sizeof *v->segment_done);
-    v->segment_of = x_malloc(((size_t)slots + 1) * sizeof *v->segment_of);
-    for (int i = 0; i < slots; i++)
-        v->segment_of[i] = -1;
-    for (int k = 0; k < n; k++)
-        for (int i = 0; i < v->seg.segment[k].len; i++)
-            v->segment_of[v->seg.order[v->seg.segment[k].start + i]] = k;
-    return ST_OK;
-}
-
 enum status version_new(struct session *s, const struct graph *g, const char *command,
                         struct version **out, struct err *err)
 {
     struct version *v = x_calloc(1, sizeof *v);
     v->graph = graph_ref(g);
     v->command = x_strdup(command);
-    enum status st = segment(s, v, err);
+    enum status st = segments_cut(s, v, err);
     if (st != ST_OK) {
         version_free(v);
         return st;
@@ -179,83 +153,4 @@ enum status session_diff(const struct session *s, int a, int b, struct graph_dif
         return err_set(err, ST_USAGE, "there is no version %d", va ? b : a);
     graph_diff_init(d, va->graph, vb->graph, true);
     return ST_OK;
-}
-
-/* ---- segments ---- */
-
-struct by_pos {
-    int pos;
-    int32_t id;
-};
-
-static int cmp_pos(const void *a, const void *b)
-{
-    const struct by_pos *x = a, *y = b;
-    return (x->pos > y->pos) - (x->pos < y->pos);
-}
-
-char *version_ops(const struct graph *g, const int32_t *ids, int n)
-{
-    struct str b = {0};
-    struct by_pos *at = x_calloc((size_t)n + 1, sizeof *at);
-    for (int i = 0; i < n; i++)
-        at[i] = (struct by_pos){graph_topo_pos(g, ids[i]), ids[i]};
-    qsort(at, (size_t)n, sizeof *at, cmp_pos);
-    for (int i = 0; i < n; i++) {
-        const struct node *node = graph_node(g, at[i].id);
-        struct window w;
-        str_addf(&b, "%s%s", i ? " " : "", node_op_type(node));
-        if (node_window(node, &w))
-            str_addf(&b, "%lldx%lld%s", (long long)w.kernel[0], (long long)w.kernel[1],
-                     node_is_depthwise(node) ? "dw"
-                     : w.group > 1           ? "g"
-                                             : "");
-    }
-    free(at);
-    return b.s ? str_take(&b) : x_strdup("");
-}
-
-static void work_out(const struct version *v, int k, struct session_segment *out)
-{
-    const struct bpe_segment *p = &v->seg.segment[k];
-    struct err err = {0};
-    out->known = p->known;
-    if (region_init(&out->region, v->graph, v->seg.order + p->start, p->len, &err) != ST_OK)
-        snprintf(out->why, sizeof out->why, "%s", err.msg);
-    else
-        out->ok = mutate_region_ok(v->graph, &out->region, out->why, sizeof out->why);
-    if (out->ok)
-        out->why[0] = '\0';
-    cost_nodes(v->graph, v->seg.order + p->start, p->len, &out->cost);
-    out->ops = version_ops(v->graph, v->seg.order + p->start, p->len);
-}
-
-int session_n_segments(const struct session *s)
-{
-    const struct version *v = current(s);
-    return v && v->segmented ? v->seg.n_segments : 0;
-}
-
-const struct session_segment *session_segment(struct session *s, int k)
-{
-    struct version *v = current(s);
-    if (!v || !v->segmented || k < 0 || k >= v->seg.n_segments)
-        return NULL;
-    if (!v->segment_done[k]) {
-        work_out(v, k, &v->segment[k]);
-        v->segment_done[k] = true;
-    }
-    return &v->segment[k];
-}
-
-const int *session_segment_of(const struct session *s)
-{
-    const struct version *v = current(s);
-    return v && v->segmented ? v->segment_of : NULL;
-}
-
-const struct bpe_segmentation *session_segmentation(const struct session *s)
-{
-    const struct version *v = current(s);
-    return v && v->segmented ? &v->seg : NULL;
 }

@@ -173,7 +173,7 @@ enum status torch_view(struct writer *w)
         first &= to->dim[i] > 0;
     torch_expr(w, "%s.reshape(%s", x, to->rank ? "" : "()");
     for (int i = 0; i < to->rank; i++) {
-        bool copied = DIM_IS_SYM(to->dim[i]) && i < from->rank && from->dim[i] == to->dim[i];
+        bool copied = i < from->rank && DIM_IS_SYM(to->dim[i]) && from->dim[i] == to->dim[i];
 
         torch_expr(w, "%s", i ? ", " : "");
         if (to->dim[i] >= 0 && !(i == 0 && first)) {

@@ -151,6 +151,15 @@ grep -q '^batch: 1 of 1 replaced' out || fail 'the sum of the batch'
 grep -q "	tag mine $id	" t.journal || fail 'the journal lacks the tag'
 grep -q "	replace $k $id	" t.journal || fail 'the journal lacks the edit of the batch'
 
+# nodes of one's choice as the segment, with what lies between them
+expect 0 segment $m --json
+first=$(json segments/$k/nodes/0) last=$(json segments/$k/nodes/2)
+expect 0 mutate $m --segment "nodes:$first,$last" --with self -o own.onnx --json
+[ "$(json segment)" = "$n" ] || fail 'it is not behind the others'
+expect 0 verify $m own.onnx
+refuses 2 "no node 'nix'" mutate $m --segment "nodes:$first,nix" --with self -o own.onnx
+refuses 2 "'x' is no segment" candidates $m --segment x
+
 # the journal of a script
 printf 'open %s\nreplace %s %s\n' $m $k "$id" >j.ag
 expect 0 run j.ag --journal j.journal

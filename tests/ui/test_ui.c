@@ -128,8 +128,12 @@ static void walk(int cols, int rows)
     assert_true(vt_expect(v, "segments"));
     vt_keys(v, "j j j");
     assert_true(vt_matches(v, "segments"));
-    vt_keys(v, "Tab");
-    assert_true(vt_matches(v, "segments-drawing"));
+    vt_keys(v, "Tab Down Down");
+    assert_true(vt_matches(v, "graph"));
+    vt_keys(v, "z z");
+    assert_true(vt_matches(v, "graph-node"));
+    vt_keys(v, "Z Z Z");
+    assert_true(vt_matches(v, "graph-segments"));
     vt_keys(v, "Tab Enter");
     assert_true(vt_expect(v, "candidates"));
     vt_settle(v);
@@ -590,7 +594,7 @@ static void test_ascii_mono(void **state)
     assert_true(vt_expect(v, "segments"));
     assert_true(vt_matches(v, "ascii-segments"));
     vt_keys(v, "j Tab");
-    assert_true(vt_matches(v, "ascii-drawing"));
+    assert_true(vt_matches(v, "ascii-graph"));
     vt_keys(v, "Tab Enter");
     assert_true(vt_expect(v, "candidates"));
     vt_settle(v);
@@ -1353,7 +1357,7 @@ static void test_heat(void **state)
     assert_true(vt_expect(v, "[Conv 7x7/2 64"));
     vt_keys(v, "t");
     assert_true(vt_expect(v, "coloured by cycles; 9 is the most"));
-    assert_true(vt_expect(v, "6Conv 7x7/2 646"));
+    assert_true(vt_expect(v, "6Conv 7x7/2 64]"));
     vt_type(v, ":heat parameters\r");
     assert_true(vt_expect(v, "coloured by parameters"));
     vt_type(v, ":heat what\r");
@@ -1396,6 +1400,80 @@ static void test_nodes(void **state)
     vt_type(v, ":nodes\r");
     assert_true(vt_expect(v, "Nx64x112x112"));
     quit(v);
+}
+
+/* The drawing over the whole screen: along edges, near and far, and nodes marked in it as a
+ * segment.
+ */
+static void test_graph(void **state)
+{
+    (void)state;
+    struct vt *v = start(200, 50, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_type(v, ":record graph.ag\r");
+    vt_keys(v, "j j j Tab");
+    assert_true(vt_expect(v, "layer1.1.conv1  Conv 1x1"));
+    assert_true(vt_expect(v, "segment 3: Conv1x1 BN"));
+    assert_true(vt_expect(v, "[Conv 1x1 64]"));
+    vt_keys(v, "Down Down j");
+    assert_true(vt_expect(v, "layer1.1.conv2  Conv 3x3"));
+    vt_keys(v, "Up");
+    assert_true(vt_expect(v, "layer1.1.relu1  Relu"));
+    vt_keys(v, "g");
+    assert_true(vt_expect(v, "input  input"));
+    vt_keys(v, "G");
+    assert_true(vt_expect(v, "output  output"));
+    /* the branch beside */
+    vt_type(v, "/layer2.0.downsample\r");
+    assert_true(vt_expect(v, "layer2.0.downsample"));
+    vt_keys(v, "Left");
+    assert_true(vt_expect(v, "reads layer2.0."));
+    assert_true(vt_expect(v, "reads layer2.0.relu1") || vt_expect(v, "reads layer2.0.bn"));
+    vt_keys(v, "Right");
+    assert_true(vt_expect(v, "layer2.0.downsample.0  Conv") ||
+                vt_expect(v, "layer2.0.downsample.1  Batch"));
+    vt_type(v, "/Nx2048x7x7\r");
+    assert_true(vt_expect(v, "gives Nx2048x7x7"));
+    vt_type(v, "/no such node\r");
+    assert_true(vt_expect(v, "no node matches"));
+    /* from afar: what repeats is one box, or not */
+    vt_type(v, "/layer1.1.conv1\r");
+    vt_keys(v, "Z");
+    assert_true(vt_expect(v, "[ x2 (3-4) Conv1x1 BN Relu"));
+    assert_true(vt_expect(v, "2 times the same segment"));
+    vt_keys(v, "v");
+    assert_true(vt_expect(v, "nodes are marked; z goes nearer"));
+    vt_keys(v, "F");
+    assert_true(vt_expect(v, "[ 3 Conv1x1 BN Relu"));
+    vt_keys(v, "Z");
+    assert_true(vt_expect(v, "this is all of it"));
+    vt_type(v, ":heat FLOPs\r");
+    assert_true(vt_expect(v, "9 is the most of a box"));
+    vt_type(v, ":heat off\r");
+    vt_type(v, ":zoom-in what\r");
+    assert_true(vt_expect(v, "the drawing shows segments, the network"));
+    vt_type(v, ":zoom-in node\r");
+    assert_true(vt_expect(v, "the node and its neighbours"));
+    vt_keys(v, "z");
+    assert_true(vt_expect(v, "nearer it does not go"));
+    /* marked nodes, with what is between, are a segment */
+    vt_keys(v, "Z Z v j j j v");
+    assert_true(vt_expect(v, "2 nodes marked"));
+    assert_true(vt_expect(v, "*Conv 1x1 64*"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "segment 19  Conv1x1 BN Relu Conv3x3"));
+    vt_settle(v);
+    vt_keys(v, "q V");
+    assert_true(vt_expect(v, "no node is marked"));
+    vt_keys(v, "Enter");
+    assert_true(vt_expect(v, "segment 3  Conv1x1 BN"));
+    vt_settle(v);
+    vt_keys(v, "q j Tab");
+    assert_true(vt_expect(v, "19 Conv1x1 BN Relu Conv3x3"));
+    vt_type(v, ":record off\r");
+    assert_true(vt_expect(v, "commands recorded"));
+    quit(v);
+    shell("grep -qx 'segment nodes:#[0-9,#]*' graph.ag && grep -qx 'segment 3' graph.ag");
 }
 
 static void test_prompt(void **state)

@@ -16,7 +16,7 @@
 #include <unistd.h>
 #include <vterm.h>
 
-enum { LIMIT_MS = 10000 };
+enum { LIMIT_MS = 30000 }; /* sanitizers are slow */
 
 struct vt {
     VTerm *vt;
@@ -204,6 +204,71 @@ const char *vt_text(struct vt *v)
     }
     *out = 0;
     return v->text;
+}
+
+/* ---- pictures ---- */
+
+enum { CELL_W = 8, CELL_H = 16, BASE_LINE = 12 }; /* of a font of 13.33 px, in pixels */
+
+static unsigned rgb(struct vt *v, VTermColor c, unsigned usual)
+{
+    if (VTERM_COLOR_IS_DEFAULT_FG(&c) || VTERM_COLOR_IS_DEFAULT_BG(&c))
+        return usual;
+    vterm_screen_convert_color_to_rgb(v->screen, &c);
+    return (unsigned)c.rgb.red << 16 | (unsigned)c.rgb.green << 8 | c.rgb.blue;
+}
+
+static void add_char(FILE *f, uint32_t c)
+{
+    if (c == '<' || c == '>' || c == '&')
+        fprintf(f, "&#%u;", (unsigned)c);
+    else {
+        char text[8] = "";
+        text[put_utf8(c, text)] = 0;
+        fputs(text, f);
+    }
+}
+
+/* A cell's background, then its character: each at its place, whatever the font's widths are. */
+static void draw_cell(struct vt *v, FILE *f, int y, int x)
+{
+    VTermScreenCell cell;
+    memset(&cell, 0, sizeof cell);
+    vterm_screen_get_cell(v->screen, (VTermPos){y, x}, &cell);
+    unsigned front = rgb(v, cell.fg, 0xd0d0d0), back = rgb(v, cell.bg, 0x1c1c1c);
+    if (cell.attrs.reverse) {
+        unsigned t = front;
+        front = back;
+        back = t;
+    }
+    if (back != 0x1c1c1c)
+        fprintf(f, "<rect x='%d' y='%d' width='%d' height='%d' fill='#%06x'/>\n", x * CELL_W,
+                y * CELL_H, CELL_W, CELL_H, back);
+    uint32_t c = cell.chars[0] == (uint32_t)-1 ? 0 : cell.chars[0];
+    if (!c || c == ' ')
+        return;
+    fprintf(f, "<text x='%d' y='%d' fill='#%06x'%s>", x * CELL_W, y * CELL_H + BASE_LINE, front,
+            cell.attrs.bold ? " font-weight='bold'" : "");
+    add_char(f, c);
+    fputs("</text>\n", f);
+}
+
+bool vt_picture(struct vt *v, const char *path)
+{
+    FILE *f = fopen(path, "w");
+    if (!f)
+        return false;
+    int w = v->cols * CELL_W, h = v->rows * CELL_H;
+    fprintf(f,
+            "<svg xmlns='http://www.w3.org/2000/svg' width='%d' height='%d' "
+            "font-family='DejaVu Sans Mono' font-size='13.33px'>\n"
+            "<rect width='%d' height='%d' fill='#1c1c1c'/>\n",
+            w, h, w, h);
+    for (int y = 0; y < v->rows; y++)
+        for (int x = 0; x < v->cols; x++)
+            draw_cell(v, f, y, x);
+    fputs("</svg>\n", f);
+    return fclose(f) == 0;
 }
 
 const char *vt_raw(struct vt *v, size_t *n)

@@ -29,7 +29,7 @@ void vt_resize(struct vt *v, int rows, int cols);
 
 /* Reads output until none came for `ms`. */
 void vt_quiet(struct vt *v, int ms);
-/* Reads until the screen shows `text` (10 s at most). */
+/* Reads until the screen shows `text` (30 s at most). */
 bool vt_expect(struct vt *v, const char *text);
 /* Reads until the top line shows no job. */
 void vt_settle(struct vt *v);
@@ -37,17 +37,19 @@ void vt_settle(struct vt *v);
 const char *vt_text(struct vt *v);
 /* vt_text with times and paths masked. */
 const char *vt_masked(struct vt *v);
+/* The screen with its colours, as an SVG file; false: it cannot be written. */
+bool vt_picture(struct vt *v, const char *path);
 /* All bytes that came. */
 const char *vt_raw(struct vt *v, size_t *n);
 bool vt_alternate(const struct vt *v); /* the alternate screen is shown */
 bool vt_cursor(const struct vt *v);    /* the cursor is visible */
 /* Line discipline: echo and line-wise input are on. */
 bool vt_cooked(const struct vt *v);
-/* Waits for the end; the status of waitpid, -1 after 10 s. */
+/* Waits for the end; the status of waitpid, -1 after 30 s. */
 int vt_wait(struct vt *v);
 
 /* Compares with screens/NAME.COLSxROWS.txt of the sources (UPDATE=1 writes it), trying until the
- * screen agrees or 10 s are over. Prints both when they do not. */
+ * screen agrees or 30 s are over. Prints both when they do not. */
 bool vt_matches(struct vt *v, const char *name);
 
 #endif

@@ -372,6 +372,32 @@ static void layout_of_a_part(void **state)
     graph_unref(g);
 }
 
+/* Boxes for several nodes: edges inside of one are gone, several between two are one, and two that
+ * read each other are no circle. */
+static void layout_of_groups(void **state)
+{
+    (void)state;
+    struct graph *g = residual(4, "net");
+    struct dot_layout l = {0};
+    struct err err = {0};
+    int n = graph_n_nodes(g), of[64];
+    char *const label[] = {"first", "second", "third, of no node"};
+    for (int i = 0; i < n; i++)
+        of[graph_topo(g)[i]] = i == n - 1 ? -1 : i % 2; /* each reads the other */
+    const struct dot_groups groups = {3, of, label};
+    if (dot_layout_groups(&l, g, &groups, 0, NULL, &err) != ST_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(l.n_box, 2);
+    assert_int_equal(l.n_line, 1);
+    assert_int_equal(l.box[0].id, 0);
+    assert_int_equal(l.box[1].id, 1);
+    assert_string_equal(l.box[1].label, "second");
+    check_layout(&l);
+    dot_layout_done(&l);
+    graph_unref(g);
+    no_children_left();
+}
+
 /* Dense joins: every layer reads all before it. */
 static void layout_of_dense_joins(void **state)
 {
@@ -430,6 +456,7 @@ int main(void)
         cmocka_unit_test(child_is_silent),
         cmocka_unit_test(layout_of_residual_blocks),
         cmocka_unit_test(layout_of_a_part),
+        cmocka_unit_test(layout_of_groups),
         cmocka_unit_test(layout_of_dense_joins),
         cmocka_unit_test(layout_can_be_stopped),
     };

@@ -161,6 +161,18 @@ static void test_hash(void **state)
     graph_unref(s);
 }
 
+static void test_closing_a_hole(void **state)
+{
+    (void)state;
+    struct graph *g = diamond();
+    struct err err = {0};
+    int32_t *all;
+    int n;
+    assert_int_equal(region_close(g, (int32_t[]){1, 99}, 2, &all, &n, &err), ST_USAGE);
+    assert_int_equal(region_close(g, (int32_t[]){-1}, 1, &all, &n, &err), ST_USAGE);
+    graph_unref(g);
+}
+
 static void test_region(void **state)
 {
     (void)state;
@@ -235,6 +247,19 @@ static void test_random_regions(void **state)
         struct region r;
         assert_int_equal(region_init(&r, g, ids, n, NULL), ST_OK);
         assert_int_equal(region_is_convex(g, &r), convex);
+        int32_t *all;
+        int n_all, want = 0;
+        assert_int_equal(region_close(g, ids, n, &all, &n_all, NULL), ST_OK);
+        for (int x = 0; x < N; x++) {
+            bool between = in[x];
+            for (int a = 0; a < N; a++)
+                for (int b = 0; b < N; b++)
+                    between |= in[a] && in[b] && path[a][x] && path[x][b];
+            if (between)
+                assert_true(want < n_all && all[want++] == x);
+        }
+        assert_int_equal(want, n_all);
+        free(all);
         for (int a = 0; a < N; a++)
             for (int b = 0; b < N; b++)
                 if (path[a][b])
@@ -350,12 +375,12 @@ static void test_op_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),          cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_versions),       cmocka_unit_test(test_untouched),
-        cmocka_unit_test(test_hash),           cmocka_unit_test(test_region),
-        cmocka_unit_test(test_random_regions), cmocka_unit_test(test_attrs),
-        cmocka_unit_test(test_window),         cmocka_unit_test(test_tensor),
-        cmocka_unit_test(test_op_table),
+        cmocka_unit_test(test_order),    cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_versions), cmocka_unit_test(test_untouched),
+        cmocka_unit_test(test_hash),     cmocka_unit_test(test_closing_a_hole),
+        cmocka_unit_test(test_region),   cmocka_unit_test(test_random_regions),
+        cmocka_unit_test(test_attrs),    cmocka_unit_test(test_window),
+        cmocka_unit_test(test_tensor),   cmocka_unit_test(test_op_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include "segdb/segdb.h"
 #include "session/journal.h"
 #include "session/model.h"
+#include "session/overview.h"
 #include "session/session.h"
 
 #include <dirent.h>
@@ -721,6 +722,48 @@ static void recovers_changes_by_hand(void **state)
     assert_non_null(strstr(session_version(s, 2)->command, "after=relu6 grow=3"));
     say(s, "undo");
     assert_string_equal(session_version(s, 1)->command, kernel);
+    session_free(s);
+    empty_dir("journal");
+}
+
+/* Nodes of the user's choice are a segment like any other, in whatever order they were asked for.
+ */
+static void recovers_segments_of_ones_own(void **state)
+{
+    (void)state;
+    need_edit();
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    struct err err = {0};
+    const struct region *r = &session_segment(s, edit_k)->region;
+    int n = session_n_segments(s), k, again;
+    assert_int_equal(session_own_segment(s, r->ids, r->n, &k, &err), ST_OK);
+    assert_int_equal(k, edit_k); /* it is one already */
+    int32_t two[2] = {r->ids[0], r->ids[1]};
+    assert_int_equal(session_own_segment(s, two, 1, &k, &err), ST_OK);
+    assert_int_equal(k, n);
+    assert_int_equal(session_segment(s, k)->region.n, 1);
+    assert_int_equal(session_own_segment(s, two + 1, 1, &k, &err), ST_OK);
+    assert_int_equal(k, n + 1);
+    assert_int_equal(session_own_segment(s, two, 1, &again, &err), ST_OK);
+    assert_int_equal(again, n);
+    assert_int_equal(session_n_segments(s), n + 2);
+    char first[64], second[64];
+    snprintf(first, sizeof first, "segment nodes:#%d", (int)two[0]);
+    snprintf(second, sizeof second, "replace nodes:#%d self", (int)two[1]);
+    say(s, second);
+    uint64_t hash = here(s);
+    assert_string_equal(session_version(s, 1)->command, second);
+    assert_int_equal(refuse(s, "segment nodes:no_such_node", &err), ST_USAGE);
+    assert_int_equal(refuse(s, "segment nodes:", &err), ST_USAGE);
+    assert_int_equal(refuse(s, "segment nodes:#999999", &err), ST_USAGE);
+    session_free(s);
+    const char *lines[] = {first, second, "undo", "redo"};
+    empty_dir("journal");
+    crash_after(lines, 4);
+    s = opened(SESSION_JOURNAL_FILE, SESSION_RECOVER);
+    assert_int_equal(session_n_versions(s), 2);
+    assert_true(here(s) == hash);
+    assert_string_equal(session_version(s, 1)->command, second);
     session_free(s);
     empty_dir("journal");
 }
@@ -1553,6 +1596,45 @@ static void a_script_goes_the_whole_way(void **state)
     session_free(s);
 }
 
+/* Without folding each segment is a box; folded, a box holds what its turns hold, each like the
+ * first. */
+static void an_overview_folds_what_repeats(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct session *s = new_session(SESSION_JOURNAL_OFF, 1);
+    ok(session_open(s, "zoo:resnet50", SESSION_ASK, &err), &err);
+    const int *of = session_segment_of(s);
+    const struct graph *g = session_graph(s);
+    struct overview flat, folded;
+    overview_init(&flat, s, false);
+    overview_init(&folded, s, true);
+    assert_int_equal(flat.n, session_n_segments(s));
+    assert_true(folded.n < flat.n);
+    int segments = 0;
+    for (int i = 0; i < folded.n; i++) {
+        const struct overview_box *b = &folded.box[i];
+        segments += b->length * b->times;
+        assert_int_equal(b->segment, of[b->node]);
+        assert_int_equal(strncmp(folded.label[i], b->times > 1 ? " x" : " ", 2 - (b->times == 1)),
+                         0);
+    }
+    assert_int_equal(segments, flat.n);
+    for (int i = 0; i < graph_n_nodes(g); i++) {
+        int32_t id = graph_topo(g)[i];
+        const struct overview_box *one = &flat.box[flat.of[id]], *all = &folded.box[folded.of[id]];
+        assert_int_equal(one->segment, of[id]);
+        assert_int_equal(one->times, 1);
+        /* of a row of one segment all are like the first */
+        if (all->times > 1 && all->length == 1)
+            assert_string_equal(session_segment(s, one->segment)->ops,
+                                session_segment(s, all->segment)->ops);
+    }
+    overview_done(&flat);
+    overview_done(&folded);
+    session_free(s);
+}
+
 static void layouts_come_back(void **state)
 {
     (void)state;
@@ -1595,6 +1677,7 @@ int main(void)
         cmocka_unit_test(outside_of_the_segment_nothing_moves),
         cmocka_unit_test(recovers_the_whole_tree),
         cmocka_unit_test(recovers_changes_by_hand),
+        cmocka_unit_test(recovers_segments_of_ones_own),
         cmocka_unit_test(replay_stops_where_hashes_differ),
         cmocka_unit_test(another_model_is_not_replayed),
         cmocka_unit_test(a_second_process_has_its_own_journal),
@@ -1616,6 +1699,7 @@ int main(void)
         cmocka_unit_test(a_batch_stops),
         cmocka_unit_test(a_failing_open_keeps_the_model),
         cmocka_unit_test(a_script_goes_the_whole_way),
+        cmocka_unit_test(an_overview_folds_what_repeats),
         cmocka_unit_test(layouts_come_back),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
