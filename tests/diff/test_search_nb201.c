@@ -489,5 +489,12 @@ int main(void)
         if (!(got[SEARCH].median[k] >= got[AGEING].median[k]))
             fail("the search is worse than regularised evolution");
     }
+    /* from 150 on both medians are the best of the table */
+    if (!(got[SEARCH].median[0] > got[AGEING].median[0]) ||
+        !(got[SEARCH].median[1] > got[AGEING].median[1]))
+        fail("the search is not better than regularised evolution while there is better to find");
+    if (!(got[SEARCH].near_median < got[AGEING].near_median) ||
+        !(got[SEARCH].best_median < got[AGEING].best_median))
+        fail("the search takes as long as regularised evolution");
     return 0;
 }
