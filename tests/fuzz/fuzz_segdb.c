@@ -23,7 +23,8 @@ static void use(struct segdb *db)
             assert(graph_n_nodes(rec.fragment) > 0);
             segdb_record_done(&rec);
         }
-        segdb_seen(db, id, &seen, &err);
+        if (segdb_seen(db, id, &seen, &err) == ST_OK)
+            segdb_seen_done(&seen);
         segdb_check(db, id, &err);
     }
 }
