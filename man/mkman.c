@@ -159,6 +159,7 @@ int main(void)
         {"@WORDS@", add_words},   /* the command language */
         {"@FIELDS@", add_fields}, /* of candidates */
         {"@ZOO@", add_zoo},
+        {"@SETTINGS@", ui_man_settings},
         {"@CG_OPS@", add_cg_ops},
         {"@PRESET_KEYS@", add_preset_keys},
         {"@SEARCH_SETTINGS@", add_search_settings},

@@ -2,9 +2,13 @@
 #ifndef AUTOGO_NO_UI
 #include "ui/ui.h"
 
-static int workbench(const struct session_opts *session, const char *model, const char *keys)
+static int workbench(const struct cli_ui *o)
 {
-    struct ui_opts opts = {.model = model, .keys = keys, .session = *session};
+    struct ui_opts opts = {.model = o->model,
+                           .keys = o->keys,
+                           .config = o->config,
+                           .log = o->log,
+                           .session = o->session};
     return ui_main(&opts);
 }
 #define WORKBENCH workbench

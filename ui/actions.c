@@ -69,11 +69,12 @@ enum action action_for_command(const char *name)
     return ACTION_NONE;
 }
 
-const char *action_key(enum action a, char *buf, unsigned long size)
+bool action_key_at(enum action a, int i, char *buf, unsigned long size)
 {
-    buf[0] = 0;
-    next_word(table[a].keys, buf, size);
-    return buf;
+    const char *p = table[a].keys;
+    while ((p = next_word(p, buf, size)) && i-- > 0)
+        ;
+    return p != NULL;
 }
 
 static void roff(struct str *out, const char *s)

@@ -32,8 +32,8 @@ enum action action_for_key(enum view_id view, int key);
 enum action action_for_command(const char *name);
 bool action_in_view(enum action a, enum view_id view);
 const char *view_title(enum view_id v);
-/* The first key of the action, by name, into buf. */
-const char *action_key(enum action a, char *buf, unsigned long size);
+/* Key i that the table has for the action, by name, into buf; false behind the last. */
+bool action_key_at(enum action a, int i, char *buf, unsigned long size);
 /* The man page section on keys and commands (mdoc-free roff), generated from the table. */
 void actions_man(struct str *out);
 

@@ -2,6 +2,7 @@
  * holds everywhere; a word that is no action goes to the session's command language. */
 #include "ui/ui_priv.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "family/family.h"
 #include "session/field.h"
@@ -19,12 +20,11 @@
 
 static struct list *top_list(struct ui *ui)
 {
-    const struct view_ops *ops = ui->stack[ui->depth - 1].ops;
-    return ops->list ? ops->list(ui->stack[ui->depth - 1].self) : NULL;
+    const struct view_ops *ops = ui->tab->stack[ui->tab->depth - 1].ops;
+    return ops->list ? ops->list(ui->tab->stack[ui->tab->depth - 1].self) : NULL;
 }
 
-/* "~/x" as a shell would read it; caller frees. */
-static char *expand(const char *path)
+char *ui_expand(const char *path)
 {
     const char *home = getenv("HOME");
     if (path[0] == '~' && path[1] == '/' && home)
@@ -37,28 +37,28 @@ static char *expand(const char *path)
 static void answer_recover(struct ui *ui, bool yes)
 {
     struct err err = {0};
-    enum status st = session_recover(ui->session, yes ? SESSION_RECOVER : SESSION_FRESH, &err);
+    enum status st = session_recover(ui->tab->session, yes ? SESSION_RECOVER : SESSION_FRESH, &err);
     ui_edited(ui);
     record_versions(ui);
     if (st != ST_OK)
         ui_fail(ui, &err);
     else if (yes)
-        ui_say(ui, "gone on: version %d of %d", session_cursor(ui->session),
-               session_n_versions(ui->session) - 1);
+        ui_say(ui, "gone on: version %d of %d", session_cursor(ui->tab->session),
+               session_n_versions(ui->tab->session) - 1);
     else
         ui_say(ui, "begun anew; the earlier journal is kept beside the new one");
 }
 
 static void ask_recover(struct ui *ui, bool ask)
 {
-    const struct session_pending *p = session_pending(ui->session);
+    const struct session_pending *p = session_pending(ui->tab->session);
     struct err err = {0};
     char line[200];
     if (!p)
         return;
     if (p->edits == 0 || p->changed || !ask) {
         bool lost = p->edits > 0, changed = p->changed;
-        if (session_recover(ui->session, SESSION_FRESH, &err) != ST_OK)
+        if (session_recover(ui->tab->session, SESSION_FRESH, &err) != ST_OK)
             ui_fail(ui, &err);
         else if (lost)
             ui_say(ui, "%sthe last session of it is set aside",
@@ -72,11 +72,17 @@ static void ask_recover(struct ui *ui, bool ask)
 
 enum status command_open(struct ui *ui, const char *spec, bool ask, struct err *err)
 {
-    char word[600], *path = expand(spec);
+    char word[600], *path = ui_expand(spec);
     ui_say(ui, "opening %s ...", path);
+    ui->opening = true;
     frame_draw(ui);
+    ui->opening = false;
     ui->message[0] = 0;
-    enum status st = session_open(ui->session, path, SESSION_ASK, err);
+    double begin = clock_s();
+    enum status st = session_open(ui->tab->session, path, SESSION_ASK, err);
+    ui->stats.opened = clock_s() - begin;
+    ui_log(ui, "open", "%s %s %.1f ms", path, st == ST_OK ? "ok" : "failed",
+           ui->stats.opened * 1e3);
     if (st != ST_OK) {
         free(path);
         return st;
@@ -95,6 +101,8 @@ enum status command_open(struct ui *ui, const char *spec, bool ask, struct err *
 void ui_open_model(struct ui *ui, const char *spec)
 {
     struct err err = {0};
+    if (tab_has(ui, spec))
+        return;
     if (command_open(ui, spec, true, &err) != ST_OK)
         ui_fail(ui, &err);
 }
@@ -106,7 +114,7 @@ void command_ask_to_write(struct ui *ui, const char *path,
 {
     char line[200];
     free(ui->path);
-    ui->path = expand(path);
+    ui->path = ui_expand(path);
     if (access(ui->path, F_OK) == 0) {
         snprintf(line, sizeof line, "%.150s exists. Replace it? (y/n) ", ui->path);
         ui_ask(ui, line, write_it);
@@ -120,7 +128,7 @@ static void export_now(struct ui *ui, bool yes)
     char word[600];
     if (!yes)
         ui_say(ui, "not written");
-    else if (session_export_later(ui->session, ui->path, &err) != ST_OK)
+    else if (session_export_later(ui->tab->session, ui->path, &err) != ST_OK)
         ui_fail(ui, &err);
     else {
         ui_did(ui, "export %s", ui_quoted(ui->path, word, sizeof word));
@@ -130,7 +138,7 @@ static void export_now(struct ui *ui, bool yes)
 
 static void export_file(struct ui *ui, const char *arg)
 {
-    if (!session_is_open(ui->session)) {
+    if (!session_is_open(ui->tab->session)) {
         ui_say(ui, "no model is open");
         return;
     }
@@ -147,7 +155,7 @@ static void save_now(struct ui *ui, bool yes)
     char word[600];
     if (!yes)
         ui_say(ui, "not written");
-    else if (session_fit_save_later(ui->session, ui->path, &err) != ST_OK)
+    else if (session_fit_save_later(ui->tab->session, ui->path, &err) != ST_OK)
         ui_fail(ui, &err);
     else {
         ui_did(ui, "fit save %s", ui_quoted(ui->path, word, sizeof word));
@@ -205,61 +213,35 @@ static void play_command(struct ui *ui, const char *arg)
         ui_prompt(ui, "play ");
         return;
     }
-    char *path = expand(arg);
+    char *path = ui_expand(arg);
     play_begin(ui, path);
     free(path);
 }
 
 /* ---- small ones ---- */
 
-static int by_size(const void *a, const void *b)
-{
-    unsigned x = *(const unsigned *)a, y = *(const unsigned *)b;
-    return (x > y) - (x < y);
-}
-
-static void say_stats(struct ui *ui)
-{
-    unsigned sorted[UI_TIMES];
-    size_t n = 0;
-    long pages = 0;
-    for (size_t i = 0; i < UI_TIMES; i++)
-        if (ui->times[i])
-            sorted[n++] = ui->times[i];
-    qsort(sorted, n, sizeof *sorted, by_size);
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (f) {
-        if (fscanf(f, "%*d %ld", &pages) != 1)
-            pages = 0;
-        fclose(f);
-    }
-    if (n == 0)
-        n = 1, sorted[0] = 0;
-    ui_say(ui, "key to frame: median %.1f ms, p99 %.1f ms, most %.1f ms; %lu frames; %ld MiB",
-           sorted[n / 2] / 1e3, sorted[(n - 1) * 99 / 100] / 1e3, sorted[n - 1] / 1e3, ui->n_frames,
-           pages * sysconf(_SC_PAGESIZE) >> 20);
-}
-
 void command_undo(struct ui *ui, bool redo)
 {
     struct err err = {0};
-    enum status st = redo ? session_redo(ui->session, &err) : session_undo(ui->session, &err);
+    enum status st =
+        redo ? session_redo(ui->tab->session, &err) : session_undo(ui->tab->session, &err);
     if (st != ST_OK) {
         ui_fail(ui, &err);
         return;
     }
     ui_edited(ui);
     ui_did(ui, redo ? "redo" : "undo");
-    const struct session_version *v = session_version(ui->session, session_cursor(ui->session));
+    const struct session_version *v =
+        session_version(ui->tab->session, session_cursor(ui->tab->session));
     ui_say(ui, "at version %d: %s", v ? v->id : 0, v ? v->command : "");
 }
 
 void command_filter(struct ui *ui, const char *text)
 {
-    const struct view_ops *ops = ui->stack[ui->depth - 1].ops;
+    const struct view_ops *ops = ui->tab->stack[ui->tab->depth - 1].ops;
     struct list *l = top_list(ui);
     if (ops->filter)
-        ops->filter(ui, ui->stack[ui->depth - 1].self, text);
+        ops->filter(ui, ui->tab->stack[ui->tab->depth - 1].self, text);
     else if (l)
         list_set_filter(l, text);
     ui->dirty = true;
@@ -268,7 +250,7 @@ void command_filter(struct ui *ui, const char *text)
 static void start_filter(struct ui *ui, const char *arg)
 {
     struct list *l = top_list(ui);
-    if (!l && !ui->stack[ui->depth - 1].ops->filter)
+    if (!l && !ui->tab->stack[ui->tab->depth - 1].ops->filter)
         ui_say(ui, "there is nothing to filter here");
     else if (*arg)
         command_filter(ui, arg);
@@ -302,7 +284,7 @@ static bool list_command(struct ui *ui, enum action a, const char *arg)
 static void answer_batch(struct ui *ui, bool yes)
 {
     if (yes)
-        session_batch_stop(ui->session);
+        session_batch_stop(ui->tab->session);
     ui_notices(ui);
 }
 
@@ -310,8 +292,8 @@ static void answer_batch(struct ui *ui, bool yes)
 static void batch(struct ui *ui, const char *arg)
 {
     int done, total;
-    char *line = x_asprintf("batch %s", *arg ? arg : session_filter(ui->session));
-    if (!*arg && session_batch_progress(ui->session, &done, &total))
+    char *line = x_asprintf("batch %s", *arg ? arg : session_filter(ui->tab->session));
+    if (!*arg && session_batch_progress(ui->tab->session, &done, &total))
         ui_ask(ui, "stop the batch? What it put in stays (y/n) ", answer_batch);
     else if (*arg) {
         struct err err = {0};
@@ -347,14 +329,14 @@ static bool common(struct ui *ui, enum action a, const char *arg)
         ui_pop(ui);
         return true;
     case ACTION_QUIT:
-        ui->quit = true;
+        ui_quit(ui);
         return true;
     case ACTION_UNDO:
     case ACTION_REDO:
         command_undo(ui, a == ACTION_REDO);
         return true;
     case ACTION_HISTORY:
-        if (session_is_open(ui->session))
+        if (session_is_open(ui->tab->session))
             push_listed(ui, VIEW_HISTORY, "history");
         else
             ui_say(ui, "no model is open");
@@ -383,6 +365,21 @@ static bool common(struct ui *ui, enum action a, const char *arg)
     case ACTION_EXPORT:
         export_file(ui, arg);
         return true;
+    case ACTION_TAB:
+        ui_open_tab(ui, arg);
+        return true;
+    case ACTION_TAB_NEXT:
+    case ACTION_TAB_PREVIOUS:
+        tab_step(ui, a == ACTION_TAB_NEXT ? 1 : -1);
+        return true;
+    case ACTION_TAB_CLOSE:
+        tab_close(ui);
+        return true;
+    case ACTION_BROWSE:
+        free(ui->folder);
+        ui->folder = ui_expand(*arg ? arg : ".");
+        ui_pop_to(ui, VIEW_MODELS);
+        return true;
     case ACTION_OPEN:
         if (*arg)
             ui_open_model(ui, arg);
@@ -404,20 +401,43 @@ static bool common(struct ui *ui, enum action a, const char *arg)
     case ACTION_SAVE_DISPLAY:
         save_display(ui, arg);
         return true;
+    case ACTION_SET:
+    case ACTION_BIND:
+    case ACTION_UNBIND:
+        setup_line(ui, a, arg);
+        return true;
     case ACTION_STATS:
-        say_stats(ui);
+        stats_show(ui);
         return true;
     default:
         return false;
     }
 }
 
+/* What a read-only session refuses at once; what else comes to an edit is refused by it. */
+static bool changes(enum action a)
+{
+    static const enum action all[] = {
+        ACTION_APPLY,  ACTION_NODE_EDIT, ACTION_NODE_DELETE, ACTION_BATCH,       ACTION_REJECT,
+        ACTION_TAG,    ACTION_KEEP,      ACTION_SEARCH_RUN,  ACTION_SEARCH_HERE, ACTION_SEARCH_TAKE,
+        ACTION_EXPORT, ACTION_FIT_SAVE,  ACTION_RECORD,      ACTION_SAVE_DISPLAY};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i] == a)
+            return true;
+    return false;
+}
+
 void command_action(struct ui *ui, enum action a, const char *arg)
 {
-    enum view_id v = ui->stack[ui->depth - 1].id;
-    const struct view_ops *ops = ui->stack[ui->depth - 1].ops;
-    void *self = ui->stack[ui->depth - 1].self;
+    enum view_id v = ui->tab->stack[ui->tab->depth - 1].id;
+    const struct view_ops *ops = ui->tab->stack[ui->tab->depth - 1].ops;
+    void *self = ui->tab->stack[ui->tab->depth - 1].self;
+    struct err err = {0};
     ui->dirty = true;
+    if (changes(a) && session_may_write(ui->tab->session, &err) != ST_OK) {
+        ui_fail(ui, &err);
+        return;
+    }
     if (action_in_view(a, v) && ((ops->action && ops->action(ui, self, a, arg)) ||
                                  list_command(ui, a, arg) || common(ui, a, arg)))
         return;
@@ -439,7 +459,7 @@ static bool is_word(const char *name)
 /* Runs a line of the session language and brings the views to where it led. */
 enum status command_line(struct ui *ui, const char *line, struct err *err)
 {
-    struct session *s = ui->session;
+    struct session *s = ui->tab->session;
     struct str out = {0};
     char *record = record_line(ui, line);
     int selected = session_selected(s), cursor = session_cursor(s), n = session_n_versions(s);
@@ -491,7 +511,7 @@ void command_run(struct ui *ui, const char *line)
     for (size_t k = strlen(arg); k > 0 && (arg[k - 1] == ' ' || arg[k - 1] == '\t'); k--)
         arg[k - 1] = 0;
     enum action a = action_for_command(name);
-    enum view_id v = ui->stack[ui->depth - 1].id;
+    enum view_id v = ui->tab->stack[ui->tab->depth - 1].id;
     bool takes = a != ACTION_NONE && (!*arg || *action_info(a)->args);
     if (takes && (action_in_view(a, v) || !is_word(name)))
         command_action(ui, a, arg);
@@ -524,7 +544,7 @@ static void offer_files(struct prompt_words *out, const char *head, const char *
 {
     const char *slash = strrchr(part, '/'), *base = slash ? slash + 1 : part;
     char *dir = slash ? x_strndup(part, (size_t)(slash - part) + 1) : x_strdup("");
-    char *real = expand(*dir ? dir : "./");
+    char *real = ui_expand(*dir ? dir : "./");
     DIR *d = opendir(real);
     for (struct dirent *e; d && (e = readdir(d)) && out->word.n < 200;) {
         if (strncmp(e->d_name, base, strlen(base)) != 0 || (e->d_name[0] == '.' && !*base))
@@ -562,7 +582,8 @@ static void offer_fields(struct prompt_words *out, const char *text)
 
 static void offer_nodes(struct ui *ui, struct prompt_words *out, const char *head, const char *part)
 {
-    const struct graph *g = session_is_open(ui->session) ? session_graph(ui->session) : NULL;
+    const struct graph *g =
+        session_is_open(ui->tab->session) ? session_graph(ui->tab->session) : NULL;
     for (int i = 0; g && i < graph_n_nodes(g) && out->word.n < 200; i++) {
         const char *name = node_label(graph_node(g, graph_topo(g)[i]));
         if (str_starts(name, part))
@@ -577,8 +598,8 @@ static void offer_versions(struct ui *ui, struct prompt_words *out, const char *
     bool bare = *part == '@'; /* a name with blanks cannot be said there */
     part += bare;
     char *head = x_strndup(text, (size_t)(part - text)), word[SESSION_NAME + 3];
-    for (int i = 0; i < session_n_versions(ui->session); i++) {
-        const char *name = session_version(ui->session, i)->name;
+    for (int i = 0; i < session_n_versions(ui->tab->session); i++) {
+        const char *name = session_version(ui->tab->session, i)->name;
         if (*name && str_starts(name, part) && !(bare && strchr(name, ' ')))
             offer(out, head, ui_quoted(name, word, sizeof word), "");
     }
@@ -612,7 +633,9 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
         const char *part = text + n + strspn(text + n, " ");
         snprintf(head, sizeof head, "%.*s ", (int)(n < 60 ? n : 60), text);
         const struct family_zoo *z;
-        for (int i = 0; str_starts(text, "open ") && (z = family_zoo_at(i)); i++) {
+        for (int i = 0;
+             (str_starts(text, "open ") || str_starts(text, "tab ")) && (z = family_zoo_at(i));
+             i++) {
             char *name = x_asprintf("zoo:%s", z->name);
             if (str_starts(name, part))
                 offer(out, head, name, "");
@@ -621,6 +644,7 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
         if (str_starts(text, "goto ") || str_starts(text, "mark ") || str_starts(text, "diff ") ||
             ((str_starts(text, "name @") || str_starts(text, "note @")) && !strchr(part, ' ')))
             offer_versions(ui, out, text);
+        setup_complete(text, out);
         if (str_starts(text, "edit "))
             offer_nodes(ui, out, head, part);
         for (int i = 0; i < SEARCH_SETTINGS && str_starts(text, "search set "); i++) {
@@ -634,9 +658,9 @@ void command_complete(void *ctx, const char *text, struct prompt_words *out)
                 offer(out, head, session_fit_name(i), " ");
         if (str_starts(text, "filter ") || str_starts(text, "sort ") || str_starts(text, "batch "))
             offer_fields(out, text);
-        if (str_starts(text, "open ") || str_starts(text, "export ") ||
+        if (str_starts(text, "open ") || str_starts(text, "tab ") || str_starts(text, "export ") ||
             str_starts(text, "save-display ") || str_starts(text, "fit-save ") ||
-            str_starts(text, "record ") || str_starts(text, "play "))
+            str_starts(text, "record ") || str_starts(text, "play ") || str_starts(text, "browse "))
             offer_files(out, head, part);
     }
     if (out->word.n)

@@ -264,6 +264,7 @@ static void refresh(struct drawing *d)
 void drawing_init(struct drawing *d, struct ui *ui, enum session_layout_slot slot)
 {
     *d = (struct drawing){.ui = ui, .slot = slot, .segment = -1, .node = -1, .centred = -1};
+    d->heat = (enum heat)ui_pref(ui, PREF_HEAT);
     d->zoom = fits(d) ? ZOOM_NETWORK : ZOOM_SEGMENT;
     refresh(d);
 }

@@ -1,4 +1,5 @@
 /* One frame: the line about the model, the view, the message, the keys. */
+#include "base/clock.h"
 #include "session/fitting.h"
 #include "session/searching.h"
 #include "ui/ui_priv.h"
@@ -17,7 +18,7 @@ static void part(int *x, int w, int style, const char *text)
 
 static void draw_costs(struct ui *ui, int x, int w)
 {
-    struct session *s = ui->session;
+    struct session *s = ui->tab->session;
     const struct session_version *now = session_version(s, session_cursor(s));
     const struct session_version *was = session_version(s, 0);
     char a[32], b[32], line[128];
@@ -43,7 +44,7 @@ static void draw_costs(struct ui *ui, int x, int w)
 
 static void draw_top(struct ui *ui, int w)
 {
-    struct session *s = ui->session;
+    struct session *s = ui->tab->session;
     char right[96] = "";
     int done = 0, total = 0, at, parts, x = 1;
     if (session_is_open(s))
@@ -59,8 +60,8 @@ static void draw_top(struct ui *ui, int w)
     else if (session_busy(s))
         snprintf(right, sizeof right, "working  ");
     size_t n = strlen(right);
-    snprintf(right + n, sizeof right - n, "%s%s ", ui->recording ? "rec  " : "",
-             view_title(ui->stack[ui->depth - 1].id));
+    snprintf(right + n, sizeof right - n, "%s%s%s ", ui->read_only ? "read-only  " : "",
+             ui->recording ? "rec  " : "", view_title(ui->tab->stack[ui->tab->depth - 1].id));
     int edge = w - text_width(right, theme_ascii());
     screen_put(0, 0, w, STYLE_BAR, "");
     screen_add(0, edge, w - edge, STYLE_BAR_NAME, right);
@@ -75,18 +76,18 @@ static void draw_top(struct ui *ui, int w)
 }
 
 /* Keys that mean something here, as many as there is room for; help stands at the right. */
-static void draw_keys(enum view_id v, int y, int w)
+static void draw_keys(const struct ui *ui, enum view_id v, int y, int w)
 {
     char key[16], help[32];
-    snprintf(help, sizeof help, " %s %s ", action_key(ACTION_HELP, key, sizeof key),
+    snprintf(help, sizeof help, " %s %s ", ui_first_key(ui, ACTION_HELP, v, key, sizeof key),
              action_info(ACTION_HELP)->hint);
     int edge = w - (int)strlen(help), x = 1;
     screen_put(y, 0, w, STYLE_KEYS, "");
     for (int a = 1; a < ACTION_COUNT; a++) {
         const char *hint = action_info((enum action)a)->hint;
-        if (!*hint || a == ACTION_HELP || !action_in_view((enum action)a, v))
+        if (!*hint || a == ACTION_HELP || !action_in_view((enum action)a, v) ||
+            !*ui_first_key(ui, (enum action)a, v, key, sizeof key))
             continue;
-        action_key((enum action)a, key, sizeof key);
         int need = (int)(strlen(key) + strlen(hint)) + 3;
         if (x + need > edge)
             break;
@@ -94,7 +95,8 @@ static void draw_keys(enum view_id v, int y, int w)
         x += screen_add(y, x, w - x, STYLE_KEYS, hint) + 2;
     }
     x = edge + 1 +
-        screen_add(y, edge + 1, w - edge - 1, STYLE_KEY, action_key(ACTION_HELP, key, sizeof key));
+        screen_add(y, edge + 1, w - edge - 1, STYLE_KEY,
+                   ui_first_key(ui, ACTION_HELP, v, key, sizeof key));
     screen_add(y, x, w - x, STYLE_KEYS, help + 1 + strlen(key));
 }
 
@@ -106,12 +108,15 @@ void frame_draw(struct ui *ui)
     if (h < MIN_ROWS || w < MIN_COLS) {
         screen_put(h / 2, 0, w, STYLE_WARN, "terminal too small (needs 40x10)");
     } else {
-        enum view_id v = ui->stack[ui->depth - 1].id;
-        int panel = play_rows(ui, h - 3, w);
-        ui->stack[ui->depth - 1].ops->draw(ui, ui->stack[ui->depth - 1].self,
-                                           (struct rect){1, 0, h - 3 - panel, w});
+        enum view_id v = ui->tab->stack[ui->tab->depth - 1].id;
+        int tabs = ui->n_tabs > 1, panel = play_rows(ui, h - 3 - tabs, w);
+        ui->tab->stack[ui->tab->depth - 1].ops->draw(
+            ui, ui->tab->stack[ui->tab->depth - 1].self,
+            (struct rect){1 + tabs, 0, h - 3 - tabs - panel, w});
         if (panel)
             play_draw(ui, (struct rect){h - 2 - panel, 0, panel, w});
+        if (tabs)
+            tabs_draw(ui, 1, w);
         draw_top(ui, w); /* after the view, which may have asked for a drawing */
         screen_put(h - 2, 0, w, ui->message[0] ? ui->message_style : STYLE_TEXT, ui->message);
         if (ui->prompt.kind != PROMPT_NONE)
@@ -119,10 +124,11 @@ void frame_draw(struct ui *ui)
         else if (ui->play)
             play_draw_keys(ui, h - 1, w);
         else
-            draw_keys(v, h - 1, w);
+            draw_keys(ui, v, h - 1, w);
     }
     screen_show(ui->repaint);
     ui->repaint = false;
     ui->dirty = false;
-    ui->n_frames++;
+    if (ui->stats.n_frames++ == 0)
+        ui->stats.first_frame = clock_s() - ui->stats.begun;
 }

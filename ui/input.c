@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/vec.h"
+#include "ui/screen.h"
 #include "ui/text.h"
 
 #include <ncurses.h>
@@ -33,6 +34,10 @@ static const struct {
     {INPUT_BACKSPACE, KEY_BACKSPACE, "Backspace"},
     {INPUT_BACK_TAB, KEY_BTAB, "BackTab"},
     {INPUT_RESIZE, KEY_RESIZE, "Resize"},
+    {INPUT_TAB_NEXT, SCREEN_KEY_TAB_NEXT, "Ctrl-PgDn"},
+    {INPUT_TAB_PREVIOUS, SCREEN_KEY_TAB_PREVIOUS, "Ctrl-PgUp"},
+    {INPUT_PASTE, SCREEN_KEY_PASTE, "Paste"},
+    {INPUT_PASTE_END, SCREEN_KEY_PASTE_END, "PasteEnd"},
 };
 #define N_NAMES (sizeof names / sizeof names[0])
 

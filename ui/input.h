@@ -26,6 +26,13 @@ enum {
     INPUT_BACKSPACE,
     INPUT_BACK_TAB,
     INPUT_RESIZE,
+    INPUT_CLICK, /* at screen_clicked() */
+    INPUT_WHEEL_UP,
+    INPUT_WHEEL_DOWN,
+    INPUT_PASTE, /* what comes until INPUT_PASTE_END was pasted, not typed */
+    INPUT_PASTE_END,
+    INPUT_TAB_NEXT, /* Ctrl with PgDn */
+    INPUT_TAB_PREVIOUS,
     INPUT_F1, /* up to F12 = INPUT_F1 + 11 */
     INPUT_UNKNOWN = INPUT_F1 + 12,
 };

@@ -216,6 +216,19 @@ bool list_sort_by(struct list *l, const char *title)
     return true;
 }
 
+bool list_click(struct list *l, int y, int x, bool *again)
+{
+    int i = l->top + y - l->body.y;
+    if (y < l->body.y || y >= l->body.y + l->body.h || x < l->body.x ||
+        x >= l->body.x + l->body.w || i >= (int)l->shown.n)
+        return false;
+    *again = i == l->at;
+    l->at = i;
+    l->moved = true;
+    clamp(l);
+    return true;
+}
+
 /* The next one that is there; -1 after the last. */
 static int next_column(const struct list *l)
 {
@@ -364,6 +377,7 @@ void list_draw(struct list *l, struct rect r)
     if (r.h < 2 || r.w < 4 || l->n_col > 32)
         return;
     struct rect body = {r.y + 1, r.x, r.h - 1, r.w - 1};
+    l->body = body;
     fit(l, body.w, width);
     draw_head(l, (struct rect){r.y, r.x, 1, body.w}, width);
     l->page = body.h > 1 ? body.h - 1 : 1;

@@ -31,9 +31,10 @@ struct list {
     int n_col;
     const struct list_source *src;
     void *ctx;
-    VEC(int) shown; /* rows that pass the filter, in order */
-    int at, top;    /* cursor and first visible, in `shown` */
-    int page;       /* rows on the screen at the last drawing */
+    VEC(int) shown;   /* rows that pass the filter, in order */
+    int at, top;      /* cursor and first visible, in `shown` */
+    int page;         /* rows on the screen at the last drawing, */
+    struct rect body; /* and where they were */
     uint64_t at_id;
     bool moved; /* by the user: from then on the cursor stays on its row */
     int sort;   /* column, -1: the source's order */
@@ -60,6 +61,8 @@ void list_set_filter(struct list *l, const char *text);
 /* By title or name (case does not matter, a prefix will do), the better first; "-TITLE": the other
  * way round. False when there is none such. */
 bool list_sort_by(struct list *l, const char *title);
+/* A click at y, x puts the cursor there; false: no row is there. *again: it was there already. */
+bool list_click(struct list *l, int y, int x, bool *again);
 /* Moves, sort keys; `action` is an enum action. true when it was one for a list. */
 bool list_action(struct list *l, int action);
 

@@ -74,7 +74,7 @@ static void stop(struct ui *ui, enum play_stop how)
     struct play *p = ui->play;
     p->stop = how;
     p->stops++;
-    p->depth = ui->depth;
+    p->depth = ui->tab->depth;
     p->unread = false;
     ui->dirty = true;
 }
@@ -124,7 +124,7 @@ bool play_runs(const struct ui *ui)
 
 bool play_is_ready(const struct ui *ui)
 {
-    return play_runs(ui) && !session_busy(ui->session);
+    return play_runs(ui) && !session_busy(ui->tab->session);
 }
 
 void play_step(struct ui *ui)
@@ -151,12 +151,12 @@ void play_step(struct ui *ui)
 static bool is_look(enum action a)
 {
     static const enum action look[] = {
-        ACTION_UP,     ACTION_DOWN,     ACTION_PAGE_UP, ACTION_PAGE_DOWN, ACTION_TOP,
-        ACTION_BOTTOM, ACTION_PAN_LEFT, ACTION_PAN_UP,  ACTION_PAN_RIGHT, ACTION_PAN_DOWN,
-        ACTION_TOGGLE, ACTION_HEAT,     ACTION_WHOLE,   ACTION_NEXT,      ACTION_PREVIOUS,
-        ACTION_SORT,   ACTION_FILTER,   ACTION_HELP,    ACTION_REDRAW,    ACTION_SORT_REVERSE,
-        ACTION_GRAPH,  ACTION_LEFT,     ACTION_RIGHT,   ACTION_ZOOM_IN,   ACTION_ZOOM_OUT,
-        ACTION_FOLD,
+        ACTION_UP,     ACTION_DOWN,         ACTION_PAGE_UP, ACTION_PAGE_DOWN, ACTION_TOP,
+        ACTION_BOTTOM, ACTION_PAN_LEFT,     ACTION_PAN_UP,  ACTION_PAN_RIGHT, ACTION_PAN_DOWN,
+        ACTION_TOGGLE, ACTION_HEAT,         ACTION_WHOLE,   ACTION_NEXT,      ACTION_PREVIOUS,
+        ACTION_SORT,   ACTION_FILTER,       ACTION_HELP,    ACTION_REDRAW,    ACTION_SORT_REVERSE,
+        ACTION_GRAPH,  ACTION_LEFT,         ACTION_RIGHT,   ACTION_ZOOM_IN,   ACTION_ZOOM_OUT,
+        ACTION_FOLD,   ACTION_SAVE_DISPLAY,
     };
     for (size_t i = 0; i < sizeof look / sizeof *look; i++)
         if (look[i] == a)
@@ -171,7 +171,7 @@ static void go_on(struct ui *ui)
         ui_say(ui, "the number of an answer, please: 1 to %zu", p->asked->answer.n);
         return;
     }
-    while (ui->depth > p->depth)
+    while (ui->tab->depth > p->depth)
         ui_pop(ui);
     p->stop = PLAY_RUNS;
 }
@@ -196,12 +196,12 @@ static bool is_answer(const struct play *p, int key)
 static bool stopped_key(struct ui *ui, int key)
 {
     struct play *p = ui->play;
-    enum action a = action_for_key(ui_top(ui), key);
+    enum action a = config_action(&ui->config, ui_top(ui), key);
     if (is_answer(p, key))
         take_answer(p, (size_t)(key - '1'));
     else if (key == INPUT_ENTER || key == ' ')
         go_on(ui);
-    else if (a == ACTION_BACK && ui->depth > p->depth)
+    else if (a == ACTION_BACK && ui->tab->depth > p->depth)
         ui_pop(ui);
     else if (is_look(a))
         return false;
@@ -216,7 +216,7 @@ bool play_key(struct ui *ui, int key)
     if (!p || key == INPUT_RESIZE)
         return false;
     ui->message[0] = 0;
-    if (key == INPUT_ESC && (p->stop == PLAY_RUNS || ui->depth <= p->depth)) {
+    if (key == INPUT_ESC && (p->stop == PLAY_RUNS || ui->tab->depth <= p->depth)) {
         ui_say(ui, "%s: stopped behind line %d", p->name,
                p->next ? p->script.step.at[p->next - 1].line : 0);
         play_done(ui);

@@ -12,7 +12,7 @@ static enum status play_open(struct ui *ui, const char *line, const char *arg, s
 
 static enum status play_export(struct ui *ui, const char *line, const char *arg, struct err *err)
 {
-    if (!*arg || !session_is_open(ui->session))
+    if (!*arg || !session_is_open(ui->tab->session))
         return command_line(ui, line, err);
     command_action(ui, ACTION_EXPORT, arg);
     return ST_OK;
@@ -21,7 +21,7 @@ static enum status play_export(struct ui *ui, const char *line, const char *arg,
 /* A list that `run` prints is a view here. */
 static enum status show_view(struct ui *ui, enum view_id v, const char *line, struct err *err)
 {
-    if (!session_is_open(ui->session))
+    if (!session_is_open(ui->tab->session))
         return command_line(ui, line, err);
     ui_push(ui, v);
     ui_did(ui, "%s", line);
@@ -39,7 +39,7 @@ static enum status play_candidates(struct ui *ui, const char *line, const char *
                                    struct err *err)
 {
     (void)arg;
-    if (session_selected(ui->session) < 0)
+    if (session_selected(ui->tab->session) < 0)
         return command_line(ui, line, err);
     ui_pop_to(ui, ui_has_view(ui, VIEW_CANDIDATES) ? VIEW_CANDIDATES : VIEW_SEGMENTS);
     return show_view(ui, VIEW_CANDIDATES, line, err);

@@ -83,14 +83,14 @@ static void erase(struct prompt *p, size_t from, size_t to)
     p->at = from;
 }
 
-static void insert(struct prompt *p, int key)
+void prompt_insert(struct prompt *p, const char *text)
 {
-    char c[4];
-    size_t k = text_encode((unsigned)key, c);
+    size_t k = strlen(text);
     if (p->n + k >= sizeof p->text)
         return;
+    forget_words(p);
     memmove(p->text + p->at + k, p->text + p->at, p->n - p->at + 1);
-    memcpy(p->text + p->at, c, k);
+    memcpy(p->text + p->at, text, k);
     p->n += k;
     p->at += k;
 }
@@ -143,6 +143,7 @@ static enum prompt_result question_key(struct prompt *p, int key)
 
 enum prompt_result prompt_key(struct prompt *p, int key)
 {
+    char one[5];
     if (p->kind == PROMPT_QUESTION)
         return question_key(p, key);
     if (key == INPUT_TAB || key == INPUT_BACK_TAB) {
@@ -201,8 +202,9 @@ enum prompt_result prompt_key(struct prompt *p, int key)
         recall(p, 1);
         break;
     default:
+        one[text_encode((unsigned)key, one)] = 0;
         if (key >= 32 && key < INPUT_FUNCTION)
-            insert(p, key);
+            prompt_insert(p, one);
     }
     return PROMPT_CHANGED;
 }

@@ -38,6 +38,8 @@ struct prompt {
 void prompt_open(struct prompt *p, enum prompt_kind kind, const char *label, const char *text);
 void prompt_close(struct prompt *p);
 enum prompt_result prompt_key(struct prompt *p, int key);
+/* As if the text were typed; what does not fit is left out. */
+void prompt_insert(struct prompt *p, const char *text);
 /* Draws it in row y, the choices of a completion in the row above. */
 void prompt_draw(struct prompt *p, int y, int w);
 void prompt_done(struct prompt *p);

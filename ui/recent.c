@@ -52,7 +52,7 @@ void recent_add(struct ui *ui, const char *spec)
 {
     char *full = NULL;
     struct str out = {0};
-    if (strchr(spec, '\n'))
+    if (strchr(spec, '\n') || ui->read_only)
         return;
     if (access(spec, F_OK) == 0)
         full = realpath(spec, NULL);

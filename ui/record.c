@@ -17,6 +17,7 @@
 
 struct recording {
     char *path;
+    const struct tab *tab; /* whose session it is of */
     VEC(char *) line;
     int versions, cursor; /* where the script's session stands */
 };
@@ -96,14 +97,17 @@ void ui_did(struct ui *ui, const char *fmt, ...)
     struct recording *r = ui->recording;
     struct str line = {0};
     va_list ap;
-    if (!r)
-        return;
     va_start(ap, fmt);
     str_vaddf(&line, fmt, ap);
     va_end(ap);
+    ui_log(ui, "did", "%s", line.s);
+    if (!r || r->tab != ui->tab) {
+        str_done(&line);
+        return;
+    }
     add(r, str_take(&line));
-    r->versions = session_n_versions(ui->session);
-    r->cursor = session_cursor(ui->session);
+    r->versions = session_n_versions(ui->tab->session);
+    r->cursor = session_cursor(ui->tab->session);
     save(ui);
 }
 
@@ -124,23 +128,31 @@ static const char *node_word(const struct graph *f, int32_t id, char *buf, size_
     return buf;
 }
 
-static void add_pin(struct ui *ui, int32_t node, int64_t channels)
+/* NULL: no candidate is shown. Caller frees. */
+static char *pin_line(struct ui *ui, int32_t node, int64_t channels)
 {
-    const struct session_candidate *c = session_previewed(ui->session);
+    const struct session_candidate *c = session_previewed(ui->tab->session);
     char name[96];
     if (!c || !c->fragment)
-        return;
+        return NULL;
     node_word(c->fragment, node, name, sizeof name);
-    add(ui->recording, channels ? x_asprintf("pin %s %lld", name, (long long)channels)
-                                : x_asprintf("unpin %s", name));
+    return channels ? x_asprintf("pin %s %lld", name, (long long)channels)
+                    : x_asprintf("unpin %s", name);
+}
+
+static void add_pin(struct ui *ui, int32_t node, int64_t channels)
+{
+    char *line = pin_line(ui, node, channels);
+    if (line)
+        add(ui->recording, line);
 }
 
 void ui_did_pin(struct ui *ui, int32_t node, int64_t channels)
 {
-    if (!ui->recording)
-        return;
-    add_pin(ui, node, channels);
-    save(ui);
+    char *line = pin_line(ui, node, channels);
+    if (line)
+        ui_did(ui, "%s", line);
+    free(line);
 }
 
 /* ---- versions that came otherwise than by a command that can be said again ---- */
@@ -150,7 +162,7 @@ static char *version_line(struct ui *ui, const struct session_version *v)
 {
     struct str line = {0}, now = {0};
     str_add(&line, v->command);
-    settings_add_words(session_repair(ui->session), &now);
+    settings_add_words(session_repair(ui->tab->session), &now);
     bool made = str_starts(v->command, "replace ") || str_starts(v->command, "edit ");
     for (int i = 0; i < SETTINGS && made; i++) {
         char word[40];
@@ -165,21 +177,21 @@ static char *version_line(struct ui *ui, const struct session_version *v)
 static void catch_up(struct ui *ui)
 {
     struct recording *r = ui->recording;
-    for (int n = session_n_versions(ui->session); r->versions < n; r->versions++) {
-        const struct session_version *v = session_version(ui->session, r->versions);
+    for (int n = session_n_versions(ui->tab->session); r->versions < n; r->versions++) {
+        const struct session_version *v = session_version(ui->tab->session, r->versions);
         if (v->parent != r->cursor)
             add(r, x_asprintf("goto %d", v->parent));
         add(r, version_line(ui, v));
         r->cursor = v->id;
     }
-    if (session_cursor(ui->session) != r->cursor)
-        add(r, x_asprintf("goto %d", session_cursor(ui->session)));
-    r->cursor = session_cursor(ui->session);
+    if (session_cursor(ui->tab->session) != r->cursor)
+        add(r, x_asprintf("goto %d", session_cursor(ui->tab->session)));
+    r->cursor = session_cursor(ui->tab->session);
 }
 
 void record_versions(struct ui *ui)
 {
-    if (!ui->recording)
+    if (!ui->recording || ui->recording->tab != ui->tab)
         return;
     catch_up(ui);
     save(ui);
@@ -201,8 +213,9 @@ char *record_line(struct ui *ui, const char *line)
     word(&p, arg, sizeof arg);
     for (size_t i = 0; i < sizeof ranked / sizeof *ranked; i++)
         if (strcmp(verb, ranked[i]) == 0 &&
-            str_to_i64(arg, 1, session_n_candidates(ui->session), &rank))
-            return x_asprintf("%s %s", verb, session_candidate(ui->session, (int)rank - 1)->id);
+            str_to_i64(arg, 1, session_n_candidates(ui->tab->session), &rank))
+            return x_asprintf("%s %s", verb,
+                              session_candidate(ui->tab->session, (int)rank - 1)->id);
     return x_strdup(line);
 }
 
@@ -215,7 +228,7 @@ static void add_settings(struct ui *ui)
     struct session_fit_settings usual;
     char now[520], was[520];
     for (int i = 0; i < SETTINGS; i++) {
-        char *value = settings_value(session_repair(ui->session), i);
+        char *value = settings_value(session_repair(ui->tab->session), i);
         char *off = settings_value(&none, i);
         if (strcmp(value, off) != 0)
             add(r, x_asprintf("set %s %s", settings_name(i), value));
@@ -224,33 +237,33 @@ static void add_settings(struct ui *ui)
     }
     session_fit_defaults(&usual);
     for (int i = 0; i < SESSION_FIT_SETTINGS; i++) {
-        session_fit_value(session_fit_settings(ui->session), i, now, sizeof now);
+        session_fit_value(session_fit_settings(ui->tab->session), i, now, sizeof now);
         if (strcmp(now, session_fit_value(&usual, i, was, sizeof was)) != 0)
             add(r, x_asprintf("fit %s %s", session_fit_name(i), ui_quoted(now, was, sizeof was)));
     }
     for (int k = 0; k < SEARCH_SETTINGS; k++)
-        if (session_search_is_set(ui->session, (enum search_setting)k))
+        if (session_search_is_set(ui->tab->session, (enum search_setting)k))
             add(r, x_asprintf("search set %s %s", search_setting_info[k].name,
-                              session_search_value(ui->session, (enum search_setting)k)));
+                              session_search_value(ui->tab->session, (enum search_setting)k)));
 }
 
 static void add_names(struct ui *ui)
 {
-    for (int i = 0; i < session_n_versions(ui->session); i++) {
-        const struct session_version *v = session_version(ui->session, i);
+    for (int i = 0; i < session_n_versions(ui->tab->session); i++) {
+        const struct session_version *v = session_version(ui->tab->session, i);
         if (*v->name)
             add(ui->recording, x_asprintf("name @%d %s", i, v->name));
         if (*v->note)
             add(ui->recording, x_asprintf("note @%d %s", i, v->note));
     }
-    if (session_marked(ui->session) >= 0)
-        add(ui->recording, x_asprintf("mark %d", session_marked(ui->session)));
+    if (session_marked(ui->tab->session) >= 0)
+        add(ui->recording, x_asprintf("mark %d", session_marked(ui->tab->session)));
 }
 
 /* The candidate that is shown and its pins. */
 static void add_shown(struct ui *ui)
 {
-    struct session *s = ui->session;
+    struct session *s = ui->tab->session;
     const struct session_candidate *c = session_previewed(s);
     int n;
     if (session_selected(s) < 0)
@@ -266,13 +279,14 @@ static void add_shown(struct ui *ui)
 
 void record_begin(struct ui *ui, const char *path)
 {
-    struct session *s = ui->session;
+    struct session *s = ui->tab->session;
     struct err err = {0};
     char spec[600];
     if (ui->recording)
         drop(ui);
     ui->recording = x_calloc(1, sizeof *ui->recording);
     ui->recording->path = x_strdup(path);
+    ui->recording->tab = ui->tab;
     if (session_is_open(s)) {
         add(ui->recording, x_asprintf("open %s", ui_quoted(session_spec(s), spec, sizeof spec)));
         ui->recording->versions = 1;
@@ -296,6 +310,12 @@ void record_end(struct ui *ui)
     }
     ui_say(ui, "%s: %zu commands recorded", ui->recording->path, ui->recording->line.n);
     drop(ui);
+}
+
+void record_tab_gone(struct ui *ui, const struct tab *t)
+{
+    if (ui->recording && ui->recording->tab == t)
+        drop(ui);
 }
 
 void record_done(struct ui *ui)

@@ -23,6 +23,10 @@
 
 #define MAX_COLS 1024
 
+/* What is pasted comes in brackets; a terminal that does not know the mode ignores it. */
+#define PASTE_ON "\033[?2004h"
+#define PASTE_OFF "\033[?2004l"
+
 static struct {
     SCREEN *term;
     struct termios saved;
@@ -32,7 +36,9 @@ static struct {
     volatile sig_atomic_t quit_signal;
     int interrupt;
     int pipe[2];
-    bool ascii;
+    bool ascii, ascii_terminal;
+    int click_y, click_x;
+    bool mouse_more;
 } screen = {.pipe = {-1, -1}};
 
 /* ---- signals ---- */
@@ -141,12 +147,20 @@ static enum status open_pipe(struct err *err)
     return ST_OK;
 }
 
+static void write_terminal(const char *s)
+{
+    ssize_t ignored = write(STDOUT_FILENO, s, strlen(s));
+    (void)ignored;
+}
+
 static void stop_here(void)
 {
+    write_terminal(PASTE_OFF);
     endwin();
     handle(SIGTSTP, SIG_DFL, 0);
     raise(SIGTSTP);
     handle(SIGTSTP, on_signal, SA_RESTART);
+    write_terminal(PASTE_ON);
 }
 
 static void fit_window(void)
@@ -242,15 +256,31 @@ static enum status check_terminal(struct err *err)
     return ST_OK;
 }
 
+/* xterm's, which all that know them have in common; others never send them. */
+static void define_keys(void)
+{
+    static const struct {
+        const char *bytes;
+        int code;
+    } keys[] = {{"\033[200~", SCREEN_KEY_PASTE},
+                {"\033[201~", SCREEN_KEY_PASTE_END},
+                {"\033[6;5~", SCREEN_KEY_TAB_NEXT},
+                {"\033[5;5~", SCREEN_KEY_TAB_PREVIOUS}};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        define_key(keys[i].bytes, keys[i].code);
+}
+
 enum status screen_open(struct err *err)
 {
     TRY(check_terminal(err));
     TRY(open_pipe(err));
     setlocale(LC_CTYPE, "");
-    screen.ascii = strcmp(nl_langinfo(CODESET), "UTF-8") != 0 || getenv("AUTOGO_ASCII") != NULL;
+    screen.ascii_terminal =
+        strcmp(nl_langinfo(CODESET), "UTF-8") != 0 || getenv("AUTOGO_ASCII") != NULL;
     if (tcgetattr(STDIN_FILENO, &screen.saved) != 0)
         return err_set(err, ST_IO, "terminal: %s", strerror(errno));
-    screen.rescue_n = 0;
+    screen.rescue_n = strlen(PASTE_OFF);
+    memcpy(screen.rescue, PASTE_OFF, screen.rescue_n);
     static const char *const caps[] = {"sgr0", "op", "rmkx", "cnorm", "rmcup"};
     for (size_t i = 0; i < sizeof caps / sizeof caps[0]; i++)
         rescue_add(caps[i]);
@@ -275,14 +305,23 @@ enum status screen_open(struct err *err)
     meta(stdscr, TRUE);
     leaveok(stdscr, FALSE);
     curs_set(0);
-    theme_init(screen.ascii);
+    define_keys();
+    write_terminal(PASTE_ON);
+    screen_look(THEME_DEFAULT, SCREEN_ASCII_AUTO);
     fit_window();
     return ST_OK;
+}
+
+void screen_look(enum theme_name theme, enum screen_ascii ascii)
+{
+    screen.ascii = ascii == SCREEN_ASCII_AUTO ? screen.ascii_terminal : ascii == SCREEN_ASCII_ON;
+    theme_init(theme, screen.ascii);
 }
 
 void screen_close(void)
 {
     if (screen.term) {
+        write_terminal(PASTE_OFF);
         endwin();
         delscreen(screen.term);
         screen.term = NULL;
@@ -439,12 +478,44 @@ void screen_bell(void)
 
 /* ---- keys ---- */
 
+void screen_mouse(bool on)
+{
+    mouseinterval(0); /* a press is told at once */
+    mousemask(on ? BUTTON1_PRESSED | BUTTON4_PRESSED | BUTTON5_PRESSED : 0, NULL);
+}
+
+/* ncurses gives one KEY_MOUSE for all that came at once. 0: there is no more. */
+static int mouse_key(void)
+{
+    MEVENT e;
+    screen.mouse_more = getmouse(&e) == OK;
+    if (!screen.mouse_more)
+        return 0;
+    screen.click_y = e.y;
+    screen.click_x = e.x;
+    return e.bstate & BUTTON4_PRESSED   ? INPUT_WHEEL_UP
+           : e.bstate & BUTTON5_PRESSED ? INPUT_WHEEL_DOWN
+           : e.bstate & BUTTON1_PRESSED ? INPUT_CLICK
+                                        : INPUT_UNKNOWN;
+}
+
+void screen_clicked(int *y, int *x)
+{
+    *y = screen.click_y;
+    *x = screen.click_x;
+}
+
 int screen_key(void)
 {
     wint_t c = 0;
+    int mouse = screen.mouse_more ? mouse_key() : 0;
+    if (mouse)
+        return mouse;
     int kind = get_wch(&c);
     if (kind == ERR)
         return 0;
+    if (kind == KEY_CODE_YES && c == KEY_MOUSE)
+        return (mouse = mouse_key()) ? mouse : screen_key(); /* a button was let go */
     if (kind == KEY_CODE_YES)
         return input_from_curses((int)c);
     if (c == '\r')

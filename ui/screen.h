@@ -23,6 +23,21 @@ void screen_close(void);
 /* Async-signal-safe: the terminal as it was, nothing else. */
 void screen_rescue(void);
 
+enum screen_ascii { SCREEN_ASCII_AUTO, SCREEN_ASCII_ON, SCREEN_ASCII_OFF }; /* as in prefs.def */
+/* From the next frame on, which is to be drawn whole. */
+void screen_look(enum theme_name theme, enum screen_ascii ascii);
+
+/* Clicks and the wheel are keys (input.h); off: they are the terminal's. */
+void screen_mouse(bool on);
+
+/* Codes that get_wch has for what terminfo does not name. */
+enum {
+    SCREEN_KEY_PASTE = 0x4000,
+    SCREEN_KEY_PASTE_END,
+    SCREEN_KEY_TAB_NEXT,
+    SCREEN_KEY_TAB_PREVIOUS,
+};
+
 int screen_signal_fd(void);
 enum {
     SCREEN_RESIZED = 1,
@@ -68,6 +83,8 @@ void screen_bell(void);
 
 /* Next key of the terminal, 0 when there is none now (input.h names keys). */
 int screen_key(void);
+/* Where the last INPUT_CLICK was. */
+void screen_clicked(int *y, int *x);
 /* poll() says there is input and there is none: the other side hung up. */
 bool screen_gone(void);
 

@@ -4,46 +4,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct look {
+struct colours {
     short fg256, bg256; /* -1: the terminal's own */
+    unsigned attr256;
     short fg8, bg8;
-    unsigned attr8, attr256, mono;
+    unsigned attr8;
 };
 
-/* Colours are chosen to be readable on dark and light backgrounds; meaning never rests on colour
- * alone (signs, words and marks stand beside it). */
+struct look {
+    unsigned mono;
+    struct colours in[THEMES - 1]; /* of every theme but mono */
+};
+
 static const struct look looks[STYLE_COUNT] = {
-    [STYLE_TEXT] = {-1, -1, -1, -1, 0, 0, 0},
-    [STYLE_DIM] = {244, -1, -1, -1, A_DIM, 0, A_DIM},
-    [STYLE_BOLD] = {-1, -1, -1, -1, A_BOLD, A_BOLD, A_BOLD},
-    [STYLE_BAR] = {252, 24, COLOR_WHITE, COLOR_BLUE, 0, 0, A_REVERSE},
-    [STYLE_BAR_NAME] = {231, 24, COLOR_WHITE, COLOR_BLUE, A_BOLD, A_BOLD, A_REVERSE | A_BOLD},
-    [STYLE_KEYS] = {250, 237, COLOR_BLACK, COLOR_CYAN, 0, 0, 0},
-    [STYLE_KEY] = {222, 237, COLOR_BLACK, COLOR_CYAN, A_BOLD, A_BOLD, A_BOLD},
-    [STYLE_HEAD] = {110, -1, COLOR_CYAN, -1, A_BOLD, A_BOLD, A_UNDERLINE},
-    [STYLE_SELECT] = {231, 60, COLOR_WHITE, COLOR_BLUE, A_BOLD, A_BOLD, A_REVERSE},
-    [STYLE_MATCH] = {16, 222, COLOR_BLACK, COLOR_YELLOW, 0, 0, A_REVERSE},
-    [STYLE_GOOD] = {71, -1, COLOR_GREEN, -1, 0, 0, 0},
-    [STYLE_BAD] = {167, -1, COLOR_RED, -1, 0, 0, A_BOLD},
-    [STYLE_WARN] = {172, -1, COLOR_YELLOW, -1, 0, 0, 0},
-    [STYLE_MOVED] = {222, -1, COLOR_YELLOW, -1, A_BOLD, A_BOLD, A_BOLD},
-    [STYLE_ERROR] = {231, 124, COLOR_WHITE, COLOR_RED, A_BOLD, A_BOLD, A_REVERSE | A_BOLD},
-    [STYLE_EDGE] = {244, -1, -1, -1, A_DIM, 0, 0},
-    [STYLE_FOCUS] = {231, 60, COLOR_WHITE, COLOR_BLUE, A_BOLD, A_BOLD, A_REVERSE},
-    [STYLE_BEFORE] = {74, -1, COLOR_CYAN, -1, 0, 0, 0},
-    [STYLE_AFTER] = {172, -1, COLOR_YELLOW, -1, A_BOLD, A_BOLD, A_BOLD},
-    [STYLE_SEGMENT + 0] = {74, -1, COLOR_CYAN, -1, 0, 0, 0},
-    [STYLE_SEGMENT + 1] = {172, -1, COLOR_YELLOW, -1, 0, 0, 0},
-    [STYLE_SEGMENT + 2] = {71, -1, COLOR_GREEN, -1, 0, 0, 0},
-    [STYLE_SEGMENT + 3] = {168, -1, COLOR_MAGENTA, -1, 0, 0, 0},
-    [STYLE_SEGMENT + 4] = {103, -1, COLOR_BLUE, -1, A_BOLD, 0, 0},
-    [STYLE_SEGMENT + 5] = {143, -1, COLOR_YELLOW, -1, A_BOLD, 0, 0},
-    [STYLE_SEGMENT + 6] = {37, -1, COLOR_CYAN, -1, A_BOLD, 0, 0},
-    [STYLE_SEGMENT + 7] = {167, -1, COLOR_RED, -1, 0, 0, 0},
-    [STYLE_SEGMENT + 8] = {134, -1, COLOR_MAGENTA, -1, A_BOLD, 0, 0},
-    [STYLE_SEGMENT + 9] = {107, -1, COLOR_GREEN, -1, A_BOLD, 0, 0},
-    [STYLE_SEGMENT + 10] = {173, -1, COLOR_RED, -1, A_BOLD, 0, 0},
-    [STYLE_SEGMENT + 11] = {67, -1, COLOR_BLUE, -1, 0, 0, 0},
+#define C(fg256, bg256, attr256, fg8, bg8, attr8) \
+    {                                             \
+        fg256, bg256, attr256, fg8, bg8, attr8    \
+    }
+#define LOOK(style, mono, ...) [style] = {mono, {__VA_ARGS__}},
+#include "ui/looks.def"
+#undef LOOK
+#undef C
 };
 
 static const char *const glyphs[GLYPH_COUNT][2] = {
@@ -69,30 +50,29 @@ static struct {
     unsigned attr[STYLE_COUNT];
 } theme;
 
-void theme_init(bool ascii)
+void theme_init(enum theme_name name, bool ascii)
 {
     const char *no = getenv("NO_COLOR");
     theme.ascii = ascii;
-    theme.mono = (no && *no) || !has_colors();
+    theme.mono = name == THEME_MONO || (no && *no) || !has_colors();
     if (!theme.mono && start_color() == ERR)
         theme.mono = true;
     if (!theme.mono)
         use_default_colors();
     for (int i = 0; i < STYLE_COUNT; i++) {
-        const struct look *l = &looks[i];
-        if (theme.mono) {
-            theme.attr[i] = l->mono;
+        theme.attr[i] = looks[i].mono;
+        if (theme.mono)
             continue;
-        }
+        const struct colours *c = &looks[i].in[name];
         bool many = COLORS >= 256;
-        short fg = many ? l->fg256 : l->fg8, bg = many ? l->bg256 : l->bg8;
-        unsigned attr = many ? l->attr256 : l->attr8;
+        short fg = many ? c->fg256 : c->fg8, bg = many ? c->bg256 : c->bg8;
+        theme.attr[i] = many ? c->attr256 : c->attr8;
         if (i + 1 < COLOR_PAIRS && (fg != -1 || bg != -1)) {
             init_pair((short)(i + 1), fg, bg);
-            attr |= (unsigned)COLOR_PAIR(i + 1);
+            theme.attr[i] |= (unsigned)COLOR_PAIR(i + 1);
         }
-        theme.attr[i] = attr;
     }
+    bkgdset(' ' | theme.attr[STYLE_TEXT]);
 }
 
 unsigned theme_attr(int style)

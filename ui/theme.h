@@ -61,8 +61,18 @@ enum glyph {
     GLYPH_COUNT
 };
 
-/* Called once the terminal is open. */
-void theme_init(bool ascii);
+/* In the order of prefs.def; looks.def has their colours. */
+enum theme_name {
+    THEME_DEFAULT,
+    THEME_LIGHT,
+    THEME_HIGH_CONTRAST,
+    THEME_COLOUR_BLIND_SAFE,
+    THEME_MONO,
+    THEMES
+};
+
+/* Once the terminal is open, and again for another theme. */
+void theme_init(enum theme_name name, bool ascii);
 /* What ncurses' attrset takes. */
 unsigned theme_attr(int style);
 bool theme_mono(void);

@@ -2,6 +2,9 @@
  *
  * It waits in poll() without a time-out on the terminal, the signal pipe and the session's pipe,
  * so that an idle workbench costs nothing; all heavy work is on the session's workers. */
+#include "base/clock.h"
+#include "session/fitting.h"
+#include "session/searching.h"
 #include "ui/repair_words.h"
 #include "ui/ui_priv.h"
 
@@ -22,14 +25,47 @@ const struct view_ops *const ui_views[VIEW_COUNT] = {
 
 struct session *ui_session(struct ui *ui)
 {
-    return ui->session;
+    return ui->tab->session;
+}
+
+const struct config *ui_config(const struct ui *ui)
+{
+    return &ui->config;
+}
+
+int ui_pref(const struct ui *ui, enum pref p)
+{
+    return ui->config.pref[p];
+}
+
+const char *ui_first_key(const struct ui *ui, enum action a, enum view_id v, char *buf, size_t size)
+{
+    struct str keys = {0};
+    config_keys(&ui->config, a, v, &keys);
+    snprintf(buf, size, "%.*s", (int)strcspn(str_text(&keys), " "), str_text(&keys));
+    str_done(&keys);
+    return buf;
+}
+
+bool ui_opening(const struct ui *ui)
+{
+    return ui->opening;
+}
+
+char *ui_take_folder(struct ui *ui)
+{
+    char *folder = ui->folder;
+    ui->folder = NULL;
+    return folder;
 }
 
 /* ---- messages and questions ---- */
 
 static void say(struct ui *ui, int style, const char *text)
 {
-    text_clean(ui->message, sizeof ui->message, text);
+    char line[sizeof ui->message];
+    snprintf(line, sizeof line, "tab %d: %s", ui->hidden ? tab_number(ui, ui->tab) + 1 : 0, text);
+    text_clean(ui->message, sizeof ui->message, ui->hidden ? line : text);
     ui->message_style = style;
     ui->dirty = true;
 }
@@ -48,6 +84,7 @@ void ui_fail(struct ui *ui, const struct err *err)
 {
     char text[448], buf[480];
     snprintf(buf, sizeof buf, "autogo: %s", err_text(err, text, sizeof text));
+    ui_log(ui, "error", "%s", text);
     say(ui, err->code == ST_NO ? STYLE_WARN : STYLE_ERROR, buf);
 }
 
@@ -66,16 +103,16 @@ void ui_prompt(struct ui *ui, const char *text)
 
 void ui_show_text(struct ui *ui, const char *text)
 {
-    free(ui->text);
-    ui->text = x_strdup(text);
-    if (ui->stack[ui->depth - 1].id == VIEW_OUTPUT)
+    free(ui->tab->text);
+    ui->tab->text = x_strdup(text);
+    if (ui->tab->stack[ui->tab->depth - 1].id == VIEW_OUTPUT)
         ui_pop(ui);
     ui_push(ui, VIEW_OUTPUT);
 }
 
 const char *ui_text(const struct ui *ui)
 {
-    return ui->text ? ui->text : "";
+    return ui->tab->text ? ui->tab->text : "";
 }
 
 /* ---- the stack of views ---- */
@@ -83,9 +120,9 @@ const char *ui_text(const struct ui *ui)
 void ui_push(struct ui *ui, enum view_id v)
 {
     struct err err = {0};
-    if (ui->depth && ui->stack[ui->depth - 1].id == v)
+    if (ui->tab->depth && ui->tab->stack[ui->tab->depth - 1].id == v)
         return;
-    if (ui->depth == UI_DEPTH) {
+    if (ui->tab->depth == UI_DEPTH) {
         ui_say(ui, "too many views are open; go back first");
         return;
     }
@@ -96,106 +133,127 @@ void ui_push(struct ui *ui, enum view_id v)
         ui_fail(ui, &err);
         return;
     }
-    ui->stack[ui->depth].id = v;
-    ui->stack[ui->depth].ops = ops;
-    ui->stack[ui->depth++].self = self;
+    ui->tab->stack[ui->tab->depth].id = v;
+    ui->tab->stack[ui->tab->depth].ops = ops;
+    ui->tab->stack[ui->tab->depth++].self = self;
     ui->dirty = true;
 }
 
 static void remove_view(struct ui *ui, int i)
 {
-    if (ui->stack[i].ops->close)
-        ui->stack[i].ops->close(ui, ui->stack[i].self);
-    free(ui->stack[i].self);
-    ui->depth--;
-    memmove(&ui->stack[i], &ui->stack[i + 1], (size_t)(ui->depth - i) * sizeof ui->stack[0]);
+    if (ui->tab->stack[i].ops->close)
+        ui->tab->stack[i].ops->close(ui, ui->tab->stack[i].self);
+    free(ui->tab->stack[i].self);
+    ui->tab->depth--;
+    memmove(&ui->tab->stack[i], &ui->tab->stack[i + 1],
+            (size_t)(ui->tab->depth - i) * sizeof ui->tab->stack[0]);
     ui->dirty = true;
 }
 
 /* A view that was covered may have missed what happened. */
 static void wake_top(struct ui *ui)
 {
-    if (ui->depth && ui->stack[ui->depth - 1].ops->changed)
-        ui->stack[ui->depth - 1].ops->changed(ui, ui->stack[ui->depth - 1].self, ~0u);
+    if (ui->tab->depth && ui->tab->stack[ui->tab->depth - 1].ops->changed)
+        ui->tab->stack[ui->tab->depth - 1].ops->changed(ui, ui->tab->stack[ui->tab->depth - 1].self,
+                                                        ~0u);
+}
+
+static void answer_quit(struct ui *ui, bool yes)
+{
+    ui->quit = yes;
+}
+
+void ui_quit(struct ui *ui)
+{
+    int ask = ui_pref(ui, PREF_CONFIRM_QUIT);
+    bool unfinished = false;
+    for (int i = 0; i < ui->n_tabs; i++)
+        unfinished |= tab_unfinished(ui->tabs[i]);
+    if (ask == 0 || (ask == 1 && !unfinished))
+        ui->quit = true;
+    else
+        ui_ask(ui, "leave? (y/n)  the journal keeps the edits, nothing keeps what runs ",
+               answer_quit);
 }
 
 void ui_pop(struct ui *ui)
 {
-    if (ui->depth == 1) {
-        ui->quit = true;
+    if (ui->tab->depth == 1) {
+        tab_close(ui);
         return;
     }
-    remove_view(ui, ui->depth - 1);
+    remove_view(ui, ui->tab->depth - 1);
     wake_top(ui);
 }
 
 void ui_pop_to(struct ui *ui, enum view_id v)
 {
-    while (ui->depth > 1 && ui->stack[ui->depth - 1].id != v)
-        remove_view(ui, ui->depth - 1);
+    while (ui->tab->depth > 1 && ui->tab->stack[ui->tab->depth - 1].id != v)
+        remove_view(ui, ui->tab->depth - 1);
     wake_top(ui);
 }
 
 bool ui_has_view(const struct ui *ui, enum view_id v)
 {
-    for (int i = 0; i < ui->depth; i++)
-        if (ui->stack[i].id == v)
+    for (int i = 0; i < ui->tab->depth; i++)
+        if (ui->tab->stack[i].id == v)
             return true;
     return false;
 }
 
 struct ui_place *ui_place(struct ui *ui)
 {
-    return &ui->place;
+    return &ui->tab->place;
 }
 
 struct heat_costs *ui_costs(struct ui *ui)
 {
-    return &ui->costs;
+    return &ui->tab->costs;
 }
 
 enum view_id ui_top(const struct ui *ui)
 {
-    return ui->stack[ui->depth - 1].id;
+    return ui->tab->stack[ui->tab->depth - 1].id;
 }
 
-static void tell_views(struct ui *ui, unsigned what)
+void ui_tell(struct ui *ui, unsigned what)
 {
-    for (int i = 0; i < ui->depth; i++)
-        if (ui->stack[i].ops->changed)
-            ui->stack[i].ops->changed(ui, ui->stack[i].self, what);
+    for (int i = 0; i < ui->tab->depth; i++)
+        if (ui->tab->stack[i].ops->changed)
+            ui->tab->stack[i].ops->changed(ui, ui->tab->stack[i].self, what);
     ui->dirty = true;
 }
 
 /* Candidates belong to the version they were made for. */
 void ui_edited(struct ui *ui)
 {
-    for (int i = ui->depth - 1; i > 0; i--)
-        if (ui->stack[i].id == VIEW_CANDIDATES || ui->stack[i].id == VIEW_REPAIR ||
-            ui->stack[i].id == VIEW_COMPARE)
+    for (int i = ui->tab->depth - 1; i > 0; i--)
+        if (ui->tab->stack[i].id == VIEW_CANDIDATES || ui->tab->stack[i].id == VIEW_REPAIR ||
+            ui->tab->stack[i].id == VIEW_COMPARE)
             remove_view(ui, i);
-    tell_views(ui, UI_EDITED);
+    ui_tell(ui, UI_EDITED);
 }
 
 void ui_apply(struct ui *ui)
 {
     struct err err = {0};
-    if (session_preview_busy(ui->session)) {
+    if (session_preview_busy(ui->tab->session)) {
         ui_say(ui, "the repair is still being solved");
         return;
     }
-    const struct session_candidate *c = session_previewed(ui->session);
+    const struct session_candidate *c = session_previewed(ui->tab->session);
     if (c && !c->accepted && *repair_refusal(c)) {
         ui_say(ui, "%s", repair_refusal(c));
         return;
     }
-    if (session_apply(ui->session, &err) != ST_OK) {
+    if (session_apply(ui->tab->session, &err) != ST_OK) {
         ui_fail(ui, &err);
         return;
     }
     ui_edited(ui);
     ui_did(ui, "apply");
-    const struct session_version *v = session_version(ui->session, session_cursor(ui->session));
+    const struct session_version *v =
+        session_version(ui->tab->session, session_cursor(ui->tab->session));
     if (v)
         ui_say(ui, "applied as version %d: %s", v->id, v->command);
 }
@@ -204,50 +262,50 @@ void ui_apply(struct ui *ui)
 
 static void drop_pair(struct ui *ui)
 {
-    graph_unref(ui->pair.a);
-    graph_unref(ui->pair.b);
-    memset(&ui->pair, 0, sizeof ui->pair);
+    graph_unref(ui->tab->pair.a);
+    graph_unref(ui->tab->pair.b);
+    memset(&ui->tab->pair, 0, sizeof ui->tab->pair);
 }
 
 void ui_compare(struct ui *ui, const struct graph *a, const char *a_title, const struct graph *b,
                 const char *b_title, const int *version)
 {
     struct graph *ra = graph_ref(a), *rb = graph_ref(b);
-    for (int i = ui->depth - 1; i > 0; i--)
-        if (ui->stack[i].id == VIEW_COMPARE)
+    for (int i = ui->tab->depth - 1; i > 0; i--)
+        if (ui->tab->stack[i].id == VIEW_COMPARE)
             remove_view(ui, i);
     drop_pair(ui);
-    ui->pair.a = ra;
-    ui->pair.b = rb;
-    text_clean(ui->pair.a_title, sizeof ui->pair.a_title, a_title);
-    text_clean(ui->pair.b_title, sizeof ui->pair.b_title, b_title);
-    ui->pair.candidate = !version;
+    ui->tab->pair.a = ra;
+    ui->tab->pair.b = rb;
+    text_clean(ui->tab->pair.a_title, sizeof ui->tab->pair.a_title, a_title);
+    text_clean(ui->tab->pair.b_title, sizeof ui->tab->pair.b_title, b_title);
+    ui->tab->pair.candidate = !version;
     for (int k = 0; k < 2; k++)
-        ui->pair.version[k] = version ? version[k] : -1;
-    ui->pair.n_same =
-        version ? session_same_ids(ui->session, version[0], version[1]) : GRAPH_SAME_IDS;
+        ui->tab->pair.version[k] = version ? version[k] : -1;
+    ui->tab->pair.n_same =
+        version ? session_same_ids(ui->tab->session, version[0], version[1]) : GRAPH_SAME_IDS;
     ui_push(ui, VIEW_COMPARE);
 }
 
 void ui_compare_preview(struct ui *ui, bool why)
 {
-    const struct session_candidate *c = session_previewed(ui->session);
+    const struct session_candidate *c = session_previewed(ui->tab->session);
     if (!c || !c->result || !c->result->graph) {
         const char *refusal = repair_refusal(c);
         ui_say(ui, "%s", *refusal ? refusal : "there is no result to compare with");
         return;
     }
     char a[64], b[64];
-    snprintf(a, sizeof a, "version %d", session_cursor(ui->session));
+    snprintf(a, sizeof a, "version %d", session_cursor(ui->tab->session));
     snprintf(b, sizeof b, "with %s", c->id);
-    ui_compare(ui, session_graph(ui->session), a, c->result->graph, b, NULL);
+    ui_compare(ui, session_graph(ui->tab->session), a, c->result->graph, b, NULL);
     if (why)
         command_action(ui, ACTION_WHY, "");
 }
 
 const struct ui_pair *ui_pair(const struct ui *ui)
 {
-    return &ui->pair;
+    return &ui->tab->pair;
 }
 
 /* ---- keys ---- */
@@ -274,10 +332,32 @@ static void prompt_answer(struct ui *ui, enum prompt_result r)
     }
 }
 
+/* A click where the cursor is goes on from there; the wheel is three rows. */
+static bool take_mouse(struct ui *ui, int key)
+{
+    const struct view_ops *ops = ui->tab->stack[ui->tab->depth - 1].ops;
+    struct list *l = ops->list ? ops->list(ui->tab->stack[ui->tab->depth - 1].self) : NULL;
+    bool again;
+    int y, x;
+    if (key != INPUT_CLICK && key != INPUT_WHEEL_UP && key != INPUT_WHEEL_DOWN)
+        return false;
+    screen_clicked(&y, &x);
+    if (ui->prompt.kind != PROMPT_NONE || (ui->play && play_key(ui, key)) ||
+        (key == INPUT_CLICK && tabs_click(ui, y, x)))
+        return true;
+    for (int i = 0; i < 3 && key != INPUT_CLICK; i++)
+        command_action(ui, key == INPUT_WHEEL_UP ? ACTION_UP : ACTION_DOWN, "");
+    if (key == INPUT_CLICK && l && list_click(l, y, x, &again) && again)
+        command_action(ui, ACTION_ENTER, "");
+    return true;
+}
+
 static void take_key(struct ui *ui, int key)
 {
     ui->dirty = true;
-    ui->n_keys++;
+    ui->stats.n_keys++;
+    if (paste_key(ui, key) || take_mouse(ui, key))
+        return;
     if (ui->prompt.kind != PROMPT_NONE) {
         prompt_answer(ui, prompt_key(&ui->prompt, key));
         return;
@@ -285,27 +365,26 @@ static void take_key(struct ui *ui, int key)
     if (play_key(ui, key))
         return;
     ui->message[0] = 0;
-    enum view_id v = ui->stack[ui->depth - 1].id;
-    enum action a = action_for_key(v, key);
+    enum view_id v = ui->tab->stack[ui->tab->depth - 1].id;
+    const struct binding *b = config_binding(&ui->config, v, key);
+    enum action a = b ? ACTION_NONE : action_for_key(v, key);
+    if (b && *b->line) {
+        command_run(ui, b->line);
+        return;
+    }
     if (a != ACTION_NONE) {
         command_action(ui, a, "");
         return;
     }
-    const struct view_ops *ops = ui->stack[ui->depth - 1].ops;
-    if (key != INPUT_RESIZE && (!ops->key || !ops->key(ui, ui->stack[ui->depth - 1].self, key))) {
+    const struct view_ops *ops = ui->tab->stack[ui->tab->depth - 1].ops;
+    if (key != INPUT_RESIZE &&
+        (b || !ops->key || !ops->key(ui, ui->tab->stack[ui->tab->depth - 1].self, key))) {
         char name[16];
         ui_say(ui, "%s does nothing here (? shows the keys)", input_name(key, name, sizeof name));
     }
 }
 
 /* ---- the loop ---- */
-
-static unsigned long microseconds(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (unsigned long)t.tv_sec * 1000000ul + (unsigned long)t.tv_nsec / 1000ul;
-}
 
 static void take_signals(struct ui *ui)
 {
@@ -328,21 +407,24 @@ static void take_signals(struct ui *ui)
 void ui_notices(struct ui *ui)
 {
     const char *notice;
-    while ((notice = session_notice(ui->session))) {
-        bool good = session_notice_good(ui->session);
+    while ((notice = session_notice(ui->tab->session))) {
+        bool good = session_notice_good(ui->tab->session);
         char line[512];
         snprintf(line, sizeof line, "%s%s", good ? "" : "autogo: ", notice);
         say(ui, good ? STYLE_TEXT : STYLE_WARN, line);
-        if (!good)
+        ui_log(ui, good ? "notice" : "error", "%s", notice);
+        if (!good && !ui->hidden)
             play_trouble(ui, notice);
     }
 }
 
-static void take_results(struct ui *ui)
+/* Of one tab, which may be a hidden one. */
+static void take_results(struct ui *ui, unsigned arg)
 {
-    unsigned what = session_poll(ui->session);
+    (void)arg;
+    unsigned what = session_poll(ui->tab->session);
     if (what)
-        tell_views(ui, what);
+        ui_tell(ui, what);
     if (what & SESSION_CHANGED_VERSION) {
         ui_edited(ui);
         record_versions(ui);
@@ -357,7 +439,7 @@ static bool take_script(struct ui *ui)
     ui->waits = false;
     if (!ui->script)
         return false;
-    switch (input_script_next(ui->script, session_busy(ui->session) || play_runs(ui), &key)) {
+    switch (input_script_next(ui->script, tabs_any(ui, session_busy) || play_runs(ui), &key)) {
     case INPUT_STEP_KEY:
         take_key(ui, key);
         return true;
@@ -395,20 +477,29 @@ static int patience(const struct ui *ui)
 
 static void loop(struct ui *ui)
 {
-    struct pollfd fd[3] = {{STDIN_FILENO, POLLIN, 0},
-                           {screen_signal_fd(), POLLIN, 0},
-                           {session_fd(ui->session), POLLIN, 0}};
+    struct pollfd fd[2 + UI_TABS];
+    fd[0] = (struct pollfd){STDIN_FILENO, POLLIN, 0};
+    fd[1] = (struct pollfd){screen_signal_fd(), POLLIN, 0};
     while (!ui->quit) {
+        int n = 2;
+        bool results = false;
         if (ui->dirty)
             frame_draw(ui);
-        if (poll(fd, 3, patience(ui)) < 0 && errno != EINTR)
-            break;
-        unsigned long start = microseconds();
+        for (int i = 0; i < ui->n_tabs; i++)
+            fd[n++] = (struct pollfd){session_fd(ui->tabs[i]->session), POLLIN, 0};
+        if (poll(fd, (nfds_t)n, patience(ui)) < 0) {
+            if (errno != EINTR)
+                break;
+            continue;
+        }
+        for (int i = 2; i < n; i++)
+            results |= fd[i].revents != 0;
+        double start = clock_s();
         bool keys = false;
         if (fd[1].revents)
             take_signals(ui);
-        if (fd[2].revents)
-            take_results(ui);
+        if (results)
+            tabs_each(ui, take_results, 0);
         if (fd[0].revents & (POLLHUP | POLLERR | POLLNVAL))
             ui->quit = true;
         else if (fd[0].revents & POLLIN)
@@ -417,53 +508,68 @@ static void loop(struct ui *ui)
             keys = true;
         if (!ui->quit && play_is_ready(ui))
             play_step(ui);
-        if (session_quit_asked(ui->session))
+        if (tabs_any(ui, session_quit_asked))
             ui->quit = true;
         if (keys && !ui->quit) {
             frame_draw(ui);
-            ui->times[ui->n_keys % UI_TIMES] = (unsigned)(microseconds() - start);
+            ui->stats.times[ui->stats.n_keys % UI_TIMES] = (unsigned)((clock_s() - start) * 1e6);
         }
     }
 }
 
+void ui_drop_views(struct ui *ui)
+{
+    while (ui->tab->depth > 0)
+        remove_view(ui, ui->tab->depth - 1);
+}
+
 static void finish(struct ui *ui)
 {
-    while (ui->depth > 0)
-        remove_view(ui, ui->depth - 1);
     screen_close();
+    ui_log(ui, "end", "%lu keys, %lu frames", ui->stats.n_keys, ui->stats.n_frames);
     play_done(ui);
     record_done(ui);
-    session_free(ui->session);
-    heat_costs_done(&ui->costs);
-    drop_pair(ui);
-    free(ui->text);
+    while (ui->n_tabs > 0)
+        tab_drop(ui, ui->tabs[0]);
     free(ui->path);
+    free(ui->folder);
     prompt_done(&ui->prompt);
     recent_done(ui);
+    config_done(&ui->config);
+    str_done(&ui->pasted);
+    log_close(&ui->log);
     input_script_free(ui->script);
 }
 
 int ui_main(const struct ui_opts *opts)
 {
-    struct ui ui = {0};
-    struct err err = {0};
+    struct ui ui = {.stats.begun = clock_s(), .log.fd = -1};
+    struct err err = {0}, trouble = {0};
     char text[512];
     const char *keys = opts->keys ? opts->keys : getenv("AUTOGO_KEYS");
     if ((keys && *keys && input_script_open(&ui.script, keys, &err) != ST_OK) ||
-        screen_open(&err) != ST_OK) {
+        setup_read(&ui, opts->config, &trouble, &err) != ST_OK ||
+        (opts->log && log_open(&ui.log, opts->log, &err) != ST_OK) || screen_open(&err) != ST_OK) {
+        log_close(&ui.log);
         input_script_free(ui.script);
+        config_done(&ui.config);
         fprintf(stderr, "autogo: %s\n", err_text(&err, text, sizeof text));
         return status_exit_code(err.code);
     }
-    struct session_opts so = opts->session;
-    so.interrupt = screen_interrupt();
-    ui.session = session_new(&so);
+    ui.opts = opts->session;
+    ui.opts.interrupt = screen_interrupt();
+    ui.opts.on_job = stats_job;
+    ui.opts.on_job_ctx = &ui;
+    ui.read_only = opts->session.read_only;
+    ui_log(&ui, "begin", "autogo %s%s%s%s", PACKAGE_VERSION, opts->model ? " " : "",
+           opts->model ? opts->model : "", ui.read_only ? ", read-only" : "");
     ui.prompt.complete = command_complete;
     ui.prompt.ctx = &ui;
     recent_load(&ui);
-    ui_push(&ui, VIEW_MODELS);
+    tab_new(&ui);
     if (opts->model)
         ui_open_model(&ui, opts->model);
+    setup_begin(&ui, &trouble);
     loop(&ui);
     finish(&ui);
     return screen_interrupted() ? status_exit_code(ST_CANCELLED) : 0;
@@ -472,4 +578,9 @@ int ui_main(const struct ui_opts *opts)
 void ui_man(struct str *out)
 {
     actions_man(out);
+}
+
+void ui_man_settings(struct str *out)
+{
+    config_man(out);
 }

@@ -2,14 +2,31 @@
 #ifndef UI_UI_PRIV_H
 #define UI_UI_PRIV_H
 
+#include "ui/config.h"
+#include "ui/log.h"
 #include "ui/heat.h"
 #include "ui/ui.h"
 #include "ui/view.h"
 
 #define UI_DEPTH 12
-#define UI_TIMES 1024
+#define UI_TIMES 16384
+#define UI_JOB_KINDS 32
 
-struct ui {
+/* What :stats tells; seconds. */
+struct stats {
+    unsigned times[UI_TIMES]; /* key to frame, microseconds, a ring */
+    unsigned long n_frames, n_keys;
+    double begun, first_frame, opened; /* when; how long the first frame, the last model took */
+    struct job_stats {
+        const char *kind;
+        int n;
+        double sum, most;
+    } job[UI_JOB_KINDS];
+};
+
+#define UI_TABS 16
+
+struct tab {
     struct session *session;
     struct {
         enum view_id id;
@@ -17,6 +34,18 @@ struct ui {
         void *self;
     } stack[UI_DEPTH];
     int depth;
+    struct ui_pair pair;
+    struct ui_place place;
+    struct heat_costs costs;
+    char *text; /* of VIEW_OUTPUT */
+};
+
+struct ui {
+    struct tab *tabs[UI_TABS];
+    int n_tabs;
+    struct tab *tab;          /* the one that is shown */
+    bool hidden;              /* `tab` is another for the moment (tabs_each) */
+    struct session_opts opts; /* of new ones */
     struct prompt prompt;
     void (*answer)(struct ui *ui, bool yes);
     char message[512];
@@ -26,21 +55,71 @@ struct ui {
     bool quit, dirty, repaint;
     struct recording *recording; /* record.c, or NULL */
     struct play *play;           /* play.c, or NULL */
-    struct ui_pair pair;
-    struct ui_place place;
-    struct heat_costs costs;
-    char *text;
+    struct config config;
+    bool read_only, opening;
+    char *folder; /* that the first view is to show, or NULL */
+    struct log log;
+    struct stats stats;
+    bool pasting;
+    struct str pasted;
     char *path; /* to be written */
     VEC(char *) recent;
-    /* key to frame, microseconds, a ring */
-    unsigned times[UI_TIMES];
-    unsigned long n_frames, n_keys;
 };
 
 extern const struct view_ops *const ui_views[VIEW_COUNT];
 
 /* ui.c: shows what the session has to tell. */
 void ui_notices(struct ui *ui);
+
+/* ui.c: leaves, after a question if the user wants one. */
+void ui_quit(struct ui *ui);
+
+/* ui.c: tells all views of something (view.h). */
+void ui_tell(struct ui *ui, unsigned what);
+
+/* paste.c: true: the key belongs to what is being pasted. */
+bool paste_key(struct ui *ui, int key);
+
+/* tabs.c */
+/* One with the first view, which is shown. */
+void tab_new(struct ui *ui);
+/* From 0. */
+int tab_number(const struct ui *ui, const struct tab *t);
+/* Closes one; what it was working on is cancelled. The last one leaves none. */
+void tab_drop(struct ui *ui, struct tab *t);
+/* The shown one, after a question if the user wants one; the last one leaves. */
+void tab_close(struct ui *ui);
+void tab_step(struct ui *ui, int step);
+/* Shows the other tab in which the model is open; false: there is none. */
+bool tab_has(struct ui *ui, const char *spec);
+/* Edits were made, or something is trained or searched. */
+bool tab_unfinished(const struct tab *t);
+void tabs_draw(const struct ui *ui, int y, int w);
+/* A click on their line; false: it was elsewhere. */
+bool tabs_click(struct ui *ui, int y, int x);
+/* Calls with each as the shown one, in turn. */
+void tabs_each(struct ui *ui, void (*visit)(struct ui *ui, unsigned arg), unsigned arg);
+bool tabs_any(const struct ui *ui, bool (*is)(const struct session *s));
+
+/* ui.c: closes all views of the shown tab. */
+void ui_drop_views(struct ui *ui);
+
+/* stats.c */
+/* A line of the log (log.h). */
+void ui_log(struct ui *ui, const char *kind, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* session_opts.on_job; ctx is the struct ui. */
+void stats_job(void *ctx, const char *kind, double seconds, enum status st);
+void stats_show(struct ui *ui);
+
+/* setup.c */
+/* The configuration; `path` NULL: the usual place. What is wrong in it goes to *trouble, to be told
+ * once the screen is there; ST_IO: `path` cannot be read. */
+enum status setup_read(struct ui *ui, const char *path, struct err *trouble, struct err *err);
+void setup_begin(struct ui *ui, const struct err *trouble);
+/* ACTION_SET, _BIND, _UNBIND. */
+void setup_line(struct ui *ui, enum action a, const char *arg);
+void setup_complete(const char *text, struct prompt_words *out);
 
 /* frame.c */
 void frame_draw(struct ui *ui);
@@ -65,6 +144,8 @@ void command_undo(struct ui *ui, bool redo);
 void record_begin(struct ui *ui, const char *path);
 void record_end(struct ui *ui);
 void record_done(struct ui *ui);
+/* What is recorded is of one tab: it ends with that. */
+void record_tab_gone(struct ui *ui, const struct tab *t);
 /* Versions that came since, as commands that make them again. */
 void record_versions(struct ui *ui);
 /* What is to be recorded of a line that is about to run; NULL: nothing. Caller frees. */

@@ -6,6 +6,7 @@
 #include "session/session.h"
 #include "ui/actions.h"
 #include "ui/canvas.h"
+#include "ui/config.h"
 #include "ui/input.h"
 #include "ui/list.h"
 #include "ui/prompt.h"
@@ -15,8 +16,9 @@
 struct ui;
 struct heat_costs;
 
-/* Bits beside SESSION_CHANGED_...: the current version or the model is another one. */
-enum { UI_EDITED = 1 << 16 };
+/* Bits beside SESSION_CHANGED_...: the current version or the model is another one; a setting is.
+ */
+enum { UI_EDITED = 1 << 16, UI_SET = 1 << 17 };
 
 struct view_ops {
     size_t size; /* of the view's own state, zeroed */
@@ -59,8 +61,14 @@ struct ui_place *ui_place(struct ui *ui);
 struct heat_costs *ui_costs(struct ui *ui);
 
 struct session *ui_session(struct ui *ui);
+/* Settings and keys; which of its values a setting has. */
+const struct config *ui_config(const struct ui *ui);
+int ui_pref(const struct ui *ui, enum pref p);
+/* The first key that an action has in a view, as bound; "": none. Into buf, returned. */
+const char *ui_first_key(const struct ui *ui, enum action a, enum view_id v, char *buf,
+                         size_t size);
 void ui_push(struct ui *ui, enum view_id v);
-/* Back by one view; at the first one, leaves (after a question when edits were made). */
+/* Back by one view; at the first one, leaves (after a question when the user wants one). */
 void ui_pop(struct ui *ui);
 /* Back until view v is on top (or the first view is). */
 void ui_pop_to(struct ui *ui, enum view_id v);
@@ -86,6 +94,16 @@ void ui_did_pin(struct ui *ui, int32_t node, int64_t channels);
 const char *ui_quoted(const char *text, char *buf, size_t size);
 
 void ui_open_model(struct ui *ui, const char *spec);
+/* In a tab of its own; "": a new tab with the first view. */
+void ui_open_tab(struct ui *ui, const char *spec);
+/* A model is being opened: nothing else is to be begun. */
+bool ui_opening(const struct ui *ui);
+/* "~/x" as a shell would read it; caller frees. */
+char *ui_expand(const char *path);
+/* Changes a setting as `set` does. */
+void ui_set_pref(struct ui *ui, enum pref p, int value);
+/* The folder that was asked for since the last call (caller frees), or NULL. */
+char *ui_take_folder(struct ui *ui);
 /* Tells all views that the network is another one. */
 void ui_edited(struct ui *ui);
 /* Applies the preview and goes back to the segments. */

@@ -14,6 +14,7 @@ struct line {
 
 struct help {
     struct list list;
+    const struct config *config;
     VEC(struct line) line;
 };
 
@@ -65,6 +66,35 @@ static bool everywhere(const struct action_info *i)
     return i->views == (1u << VIEW_COUNT) - 1;
 }
 
+/* Its keys as they are bound. */
+static void add_action(struct help *v, enum action a, enum view_id view)
+{
+    const struct action_info *i = action_info(a);
+    struct str keys = {0};
+    config_keys(v->config, a, view, &keys);
+    add(v, false, str_text(&keys), i->command, i->args, i->help);
+    str_done(&keys);
+}
+
+/* Keys of the user that do more than one action of the table. */
+static void add_bindings(struct help *v)
+{
+    bool any = false;
+    for (size_t i = 0; i < v->config->binding.n; i++) {
+        const struct binding *b = &v->config->binding.at[i];
+        char key[16];
+        if (b->action != ACTION_NONE && strcmp(b->line, action_info(b->action)->command) == 0)
+            continue;
+        if (!any)
+            head(v, "Your keys");
+        any = true;
+        add(v, false, input_name(b->key, key, sizeof key), b->line, "",
+            !*b->line                  ? "nothing"
+            : b->action == ACTION_NONE ? "a command"
+                                       : action_info(b->action)->help);
+    }
+}
+
 static void add_actions(struct help *v, enum view_id view)
 {
     char title[48];
@@ -77,7 +107,7 @@ static void add_actions(struct help *v, enum view_id view)
         if (!any)
             head(v, title);
         any = true;
-        add(v, false, i->keys, i->command, i->args, i->help);
+        add_action(v, (enum action)a, view);
     }
 }
 
@@ -85,16 +115,16 @@ static enum status help_open(struct ui *ui, void *self, struct err *err)
 {
     struct help *v = self;
     (void)err;
+    v->config = ui_config(ui);
     list_init(&v->list, columns, 3, &source, v);
     /* This view is not on the stack yet: the one on top is the one help was asked in. */
     enum view_id here = ui_top(ui);
+    add_bindings(v);
     add_actions(v, here);
     head(v, "Everywhere");
-    for (int a = 1; a < ACTION_COUNT; a++) {
-        const struct action_info *i = action_info((enum action)a);
-        if (everywhere(i))
-            add(v, false, i->keys, i->command, i->args, i->help);
-    }
+    for (int a = 1; a < ACTION_COUNT; a++)
+        if (everywhere(action_info((enum action)a)))
+            add_action(v, (enum action)a, here);
     int n;
     const struct session_word *w = session_words(&n);
     head(v, "Commands");

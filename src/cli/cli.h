@@ -9,9 +9,13 @@
 #include "base/json.h"
 #include "session/session.h"
 
-/* The workbench, as main() passes it in: `model` NULL begins with the list of models, `keys` is a
- * key script or NULL. Returns the exit code. */
-typedef int cli_ui_fn(const struct session_opts *opts, const char *model, const char *keys);
+/* What is said on the command line to the workbench; NULL: nothing (ui.h). */
+struct cli_ui {
+    const char *model, *keys, *config, *log;
+    struct session_opts session;
+};
+/* The workbench, as main() passes it in. Returns the exit code. */
+typedef int cli_ui_fn(const struct cli_ui *opts);
 
 /* The whole program. `ui` is NULL when there is no workbench in this build. */
 int cli_main(int argc, char **argv, cli_ui_fn *ui);

@@ -202,7 +202,7 @@ const struct cli_command cmd_run = {
 
 static enum status run_ui(struct cli *c, struct err *err)
 {
-    const char *journal = cli_get(c, "--journal"), *keys = cli_get(c, "--keys");
+    const char *journal = cli_get(c, "--journal");
     struct session_opts o = {.seed = c->seed,
                              .threads = c->threads,
                              .input_shape = c->input_shape,
@@ -210,8 +210,12 @@ static enum status run_ui(struct cli *c, struct err *err)
                              .segdb_path = cli_get(c, "--segments"),
                              .predictor_path = cli_get(c, "--predictor"),
                              .npu_preset = cli_get(c, "--preset"),
+                             .yields = true,
+                             .read_only = cli_get(c, "--readonly") != NULL,
                              .journal = journal ? SESSION_JOURNAL_FILE : SESSION_JOURNAL_DEFAULT,
                              .journal_path = journal};
+    if (journal && o.read_only)
+        return err_set(err, ST_USAGE, "--readonly keeps no journal: --journal does not go with it");
     if (!c->ui)
         return err_set(err, ST_UNSUPPORTED, "this autogo was built without the workbench");
     if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -219,12 +223,19 @@ static enum status run_ui(struct cli *c, struct err *err)
                        "the workbench needs a terminal (autogo --help lists the commands that "
                        "do not)");
     c->ui_ran = true;
-    c->ui_exit = c->ui(&o, c->n_arg ? c->arg[0] : NULL, keys);
+    c->ui_exit = c->ui(&(struct cli_ui){.model = c->n_arg ? c->arg[0] : NULL,
+                                        .keys = cli_get(c, "--keys"),
+                                        .config = cli_get(c, "--config"),
+                                        .log = cli_get(c, "--log"),
+                                        .session = o});
     return ST_OK;
 }
 
 static const struct cli_option options_ui[] = {
     {"--keys", NULL, "FILE", "feed the keys in FILE"},
+    {"--config", NULL, "FILE", "settings and keys (autogo.5) instead of your configuration"},
+    {"--readonly", NULL, NULL, "look only: no edits, no journal, nothing written"},
+    {"--log", NULL, "FILE", "add what is done, how long jobs took, and errors to FILE"},
     {"--journal", NULL, "FILE", "keep the session's journal in FILE"},
     {"--segments", NULL, "DB", "segment database below your own (the shipped one)"},
     {"--predictor", NULL, "FILE", "as autogo train writes it (the shipped one)"},

@@ -25,6 +25,7 @@ struct searching {
     struct npu_preset npu;
     char *segdb;
     struct search_settings set;
+    struct search_measuring measuring;
     struct search_result r;
     bool under_way;
     double told; /* when progress was last written */
@@ -63,6 +64,8 @@ static enum status load(struct searching *s, struct err *err)
                  : s->c->comm  ? 1
                                : (int)sysconf(_SC_NPROCESSORS_ONLN);
     o->comm = s->c->comm;
+    o->measure_every = s->measuring.every;
+    o->measure = &s->measuring.o;
     o->cancel = &cli_interrupted;
     return search_settings_bind(&s->set, s->base, s->vocab, err);
 }
@@ -115,6 +118,14 @@ static void json_base(struct json *j, const struct search_result *r)
     json_object_end(j);
 }
 
+/* What the estimate was before, and what training came to. */
+static void json_learnt(const struct searching *s, struct json *j, const struct search_point *p)
+{
+    const struct search_truth *t = search_truth_of(&s->r, p->id);
+    json_knum(j, "acc_sigma_predicted", p->predicted - s->r.base.predicted);
+    json_knum(j, "measured", t ? t->value : NAN);
+}
+
 static void json_point(const struct searching *s, struct json *j, int i)
 {
     const struct search_result *r = &s->r;
@@ -124,6 +135,8 @@ static void json_point(const struct searching *s, struct json *j, int i)
     json_kint(j, "id", p->id);
     json_kint(j, "edits", p->edits);
     json_knum(j, "acc_sigma", p->value[GOAL_ACC] - r->base.value[GOAL_ACC]);
+    if (s->measuring.every)
+        json_learnt(s, j, p);
     json_kbool(j, "in_distribution", p->in_distribution);
     json_knum(j, "distance", p->distance);
     json_values(j, p);
@@ -158,6 +171,8 @@ static void json_result(const struct searching *s, struct json *j)
     json_knum(j, "hypervolume", n->volume);
     json_kstr(j, "estimates_like", r->table);
     json_base(j, r);
+    if (s->measuring.every)
+        search_truths_json(&s->measuring, r, j);
     json_key(j, "front");
     json_array(j);
     for (int i = 0; i < r->n_front; i++)
@@ -245,9 +260,11 @@ static void add_text(const struct searching *s)
     for (int i = 0; i < r->n_front; i++)
         add_row(out, r, i);
     str_addf(out,
-             "estimates of accuracy: a predictor's, change in sigma of %s; ? it knows no network "
+             "estimates of accuracy: a predictor's%s, change in sigma of %s; ? it knows no network "
              "like this one\n",
-             r->table);
+             s->measuring.every ? ", corrected by trainings" : "", r->table);
+    if (s->measuring.every)
+        search_truths_text(&s->measuring, r, out);
     str_addf(out,
              "%lld tried: %lld new, %lld seen before, %lld without repair, %lld beyond the limits; "
              "%d generations, %.1f s%s\n",
@@ -287,10 +304,13 @@ static void progress_line(const struct searching *s, const struct search_state *
     if (!s->c->json) {
         str_addf(out,
                  "%lld of %lld tried in %.0f s: %lld new, %lld seen before, %lld without repair, "
-                 "%lld beyond the limits; front %d, hypervolume %.4f\n",
+                 "%lld beyond the limits; front %d, hypervolume %.4f",
                  (long long)n->tried, (long long)s->set.o.evaluations, n->seconds,
                  (long long)n->accepted, (long long)n->duplicates, (long long)n->refused,
                  (long long)n->beyond, n->n_front, n->volume);
+        if (s->measuring.every)
+            str_addf(out, "; %d trained", n->n_truth);
+        str_add(out, "\n");
         return;
     }
     json_init(&j, out);
@@ -303,6 +323,8 @@ static void progress_line(const struct searching *s, const struct search_state *
     json_kint(&j, "beyond_limits", n->beyond);
     json_kint(&j, "front", n->n_front);
     json_knum(&j, "hypervolume", n->volume);
+    if (s->measuring.every)
+        json_kint(&j, "trained", n->n_truth);
     json_knum(&j, "seconds", n->seconds);
     json_object_end(&j);
     str_add(out, "\n");
@@ -342,7 +364,7 @@ static enum status on_begun(void *arg, struct err *err)
     return search_saved_write(&s->saved, err);
 }
 
-static enum status prepare(struct searching *s, int *top, struct err *err)
+static enum status prepare(struct searching *s, struct err *err)
 {
     struct cli *c = s->c;
     TRY(search_saved_init(&s->saved, c, err));
@@ -350,25 +372,26 @@ static enum status prepare(struct searching *s, int *top, struct err *err)
     TRY(settings(s, err));
     const struct model_opts how = {.input_shape = s->saved.input_shape, .seed = s->saved.seed};
     TRY(model_open(s->saved.model, &how, &s->base, err));
-    TRY(search_measure_check(c, s->base, top, err));
+    TRY(search_measuring_init(&s->measuring, c, s->base, s->saved.seed, err));
     TRY(load(s, err));
     return folder(s->dir, err);
 }
 
-static enum status answer(struct searching *s, const char *archive, int top, struct err *err)
+static enum status answer(struct searching *s, const char *archive, struct err *err)
 {
     TRY(write_front(s, err));
     if (s->c->json)
         add_json(s);
     else
         add_text(s);
-    return top ? search_measure(s->c, s->dir, archive, s->base, &s->r, s->saved.seed, err) : ST_OK;
+    const struct search_measuring *m = &s->measuring;
+    return m->o.top ? search_measure(s->c, m, s->dir, archive, s->base, &s->r, err) : ST_OK;
 }
 
 static enum status search(struct searching *s, struct err *err)
 {
-    int top, rank = comm_rank(s->c->comm);
-    TRY(prepare(s, &top, err));
+    int rank = comm_rank(s->c->comm);
+    TRY(prepare(s, err));
     char *path =
         rank ? x_asprintf("%s/archive-%d.db", s->dir, rank) : x_asprintf("%s/archive.db", s->dir);
     s->set.o.begun = rank ? NULL : on_begun;
@@ -377,7 +400,7 @@ static enum status search(struct searching *s, struct err *err)
     enum status st = search_run(&s->r, s->base, path, &s->set.o, err);
     cli_progress_end(s->c);
     if (st == ST_OK && rank == 0)
-        st = answer(s, path, top, err);
+        st = answer(s, path, err);
     if (st == ST_CANCELLED) {
         s->c->tells_itself = true;
         err_set(err, st, "interrupted; the same command goes on from there");
@@ -405,6 +428,7 @@ static enum status run_search(struct cli *c, struct err *err)
         end_all(c, st, err);
     search_result_done(&s.r);
     search_settings_done(&s.set);
+    search_measuring_done(&s.measuring);
     search_saved_done(&s.saved);
     pred_model_free(s.pred);
     bpe_vocab_free(s.vocab);
@@ -423,6 +447,9 @@ static const struct cli_option options[] = {
 #undef SETTING
     {"--progress", NULL, NULL,
      "a line on stderr for each generation, once a second at most; JSON with --json"},
+    {"--measure-every", NULL, "N",
+     "after N networks tried train the most promising one, and correct the estimates of the "
+     "others"},
     {"--measure-top", NULL, "N",
      "train the network and the N of the front with the best estimates, kept apart in "
      "measured.json"},

@@ -201,10 +201,42 @@ static void add_text_of(struct str *out, const char *before, const cJSON *v)
     html_text(out, v->valuestring);
 }
 
+/* Of a search that trained networks on the way. */
+static void add_on_the_way(const struct report *r, struct str *out)
+{
+    const cJSON *all = field(r->doc, "measured"), *p;
+    char name[48];
+    if (!cJSON_IsArray(all))
+        return;
+    str_add(out, "<h2>Trained on the way</h2>\n<p>Networks trained for real while the search ran, "
+                 "the base first; the estimates of all others were corrected by that. Metric");
+    add_text_of(out, ": ", field(r->doc, "metric"));
+    add_text_of(out, ", in ", field(r->doc, "unit"));
+    str_add(out, ".</p>\n<div class='wide'><table>\n<thead><tr><th></th><th>generation</th>"
+                 "<th>measured</th><th>change</th></tr></thead>\n<tbody>");
+    cJSON_ArrayForEach(p, all)
+    {
+        name_of(r, field(p, "id"), name);
+        str_addf(out, "<tr class='measured'><th>%s</th><td>", p == all->child ? "base" : name);
+        add_number(out, field(p, "generation"), false);
+        str_add(out, "</td><td>");
+        add_number(out, field(p, "mean"), false);
+        if (cJSON_IsNumber(field(p, "deviation"))) {
+            str_add(out, " &#177; ");
+            add_number(out, field(p, "deviation"), false);
+        }
+        str_add(out, "</td><td>");
+        add_number(out, field(p, "change"), true);
+        str_add(out, "</td></tr>\n");
+    }
+    str_add(out, "</tbody></table></div>\n");
+}
+
 void report_measured_table(const struct report *r, struct str *out)
 {
     const cJSON *m = r->measured, *p;
     char name[48];
+    add_on_the_way(r, out);
     if (!m)
         return;
     str_add(out, "<h2>Measured by training</h2>\n<p>Trained for real, the base and points of the "

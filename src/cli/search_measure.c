@@ -2,7 +2,6 @@
 
 #include "base/file.h"
 #include "cli/fit_options.h"
-#include "search/measure.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -14,8 +13,9 @@ static void on_training(void *arg, int done, int total)
 }
 
 /* A short run by default, as label's: its ranks repeat well. */
-static enum status read_options(struct cli *c, struct measure_opts *o, struct err *err)
+static enum status read_options(struct search_measuring *m, struct cli *c, struct err *err)
 {
+    struct measure_opts *o = &m->o;
     int64_t top, seeds;
     *o = (struct measure_opts){
         .fit = {.epochs = 1,
@@ -27,6 +27,7 @@ static enum status read_options(struct cli *c, struct measure_opts *o, struct er
         .progress = on_training,
         .arg = c};
     TRY(cli_get_int(c, "--measure-top", 1, 1000, 0, &top, err));
+    TRY(cli_get_int(c, "--measure-every", 1, (int64_t)1 << 40, 0, &m->every, err));
     TRY(cli_get_int(c, "--measure-seeds", 1, MEASURE_SEEDS, 3, &seeds, err));
     TRY(fit_options_read(c, &o->fit, err));
     TRY(fit_task_read(c, &o->fit.task, err));
@@ -35,23 +36,36 @@ static enum status read_options(struct cli *c, struct measure_opts *o, struct er
     return ST_OK;
 }
 
-enum status search_measure_check(struct cli *c, const struct graph *base, int *top, struct err *err)
+static enum status check_fit(const struct search_measuring *m, const struct graph *base,
+                             struct err *err)
 {
     enum { FEW = 8 };
-    struct measure_opts o;
-    struct images *d;
+    struct fit_opts few = m->o.fit;
     struct fit_result r = {0};
-    TRY(read_options(c, &o, err));
-    *top = o.top;
-    if (o.top == 0)
-        return ST_OK;
-    TRY(images_open(&d, cli_get(c, "--data"), err));
-    o.fit.epochs = 1;
-    o.fit.n_train = o.fit.n_test = o.fit.bn_images = o.fit.batch = FEW;
-    enum status st = fit_run(base, d, &o.fit, &r, err);
+    few.epochs = 1;
+    few.n_train = few.n_test = few.bn_images = few.batch = FEW;
+    enum status st = fit_run(base, m->images, &few, &r, err);
     fit_result_done(&r);
-    images_free(d);
     return st == ST_NO ? ST_OK : st; /* so few images may blow it up */
+}
+
+enum status search_measuring_init(struct search_measuring *m, struct cli *c,
+                                  const struct graph *base, uint64_t seed, struct err *err)
+{
+    *m = (struct search_measuring){0};
+    TRY(read_options(m, c, err));
+    if (m->o.top == 0 && m->every == 0)
+        return ST_OK;
+    TRY(images_open(&m->images, cli_get(c, "--data"), err));
+    m->o.images = m->images;
+    m->o.fit.data_seed = seed;
+    return check_fit(m, base, err);
+}
+
+void search_measuring_done(struct search_measuring *m)
+{
+    images_free(m->images);
+    m->images = NULL;
 }
 
 /* ---- results ---- */
@@ -140,25 +154,70 @@ static void add_text(struct str *out, const struct measurement *m, const struct 
         str_addf(out, "an estimated sigma came to %+.2f %s\n", unit * m->slope, t->unit);
 }
 
-enum status search_measure(struct cli *c, const char *dir, const char *archive,
-                           const struct graph *base, const struct search_result *r, uint64_t seed,
-                           struct err *err)
+enum status search_measure(struct cli *c, const struct search_measuring *how, const char *dir,
+                           const char *archive, const struct graph *base,
+                           const struct search_result *r, struct err *err)
 {
-    struct measure_opts o;
     struct measurement m;
-    struct images *d;
-    TRY(read_options(c, &o, err));
-    TRY(images_open(&d, cli_get(c, "--data"), err));
-    o.images = d;
-    o.fit.data_seed = seed;
-    enum status st = measure_front(&m, base, r, archive, &o, err);
+    enum status st = measure_front(&m, base, r, archive, &how->o, err);
     cli_progress_end(c);
-    images_free(d);
     TRY(st);
-    const struct fit_task_info *t = fit_task_info(o.fit.task);
-    st = write_json(dir, &m, t, o.seeds, err);
+    const struct fit_task_info *t = fit_task_info(how->o.fit.task);
+    st = write_json(dir, &m, t, how->o.seeds, err);
     if (st == ST_OK && !c->json)
         add_text(&c->out, &m, t);
     measurement_done(&m);
     return st;
+}
+
+/* ---- on the way ---- */
+
+const struct search_truth *search_truth_of(const struct search_result *r, int64_t id)
+{
+    for (int i = 0; i < r->n_truth; i++)
+        if (r->truth[i].id == id)
+            return &r->truth[i];
+    return NULL;
+}
+
+void search_truths_json(const struct search_measuring *m, const struct search_result *r,
+                        struct json *j)
+{
+    const struct fit_task_info *t = fit_task_info(m->o.fit.task);
+    json_kint(j, "measured_every", m->every);
+    json_kstr(j, "task", t->name);
+    json_kstr(j, "metric", t->metric);
+    json_kstr(j, "unit", is_share(t) ? "share" : t->unit);
+    json_key(j, "measured");
+    json_array(j);
+    for (int i = 0; i < r->n_truth; i++) {
+        const struct search_truth *p = &r->truth[i];
+        json_object(j);
+        json_kint(j, "id", p->id);
+        json_kint(j, "generation", p->generation);
+        json_kint(j, "seeds", p->n);
+        json_knum(j, "mean", p->value);
+        json_knum(j, "deviation", p->deviation);
+        json_knum(j, "change", p->value - r->truth[0].value);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+void search_truths_text(const struct search_measuring *m, const struct search_result *r,
+                        struct str *out)
+{
+    const struct fit_task_info *t = fit_task_info(m->o.fit.task);
+    double unit = is_share(t) ? 100 : 1;
+    str_addf(out, "trained on the way: %s in %s, mean and deviation of %d seeds\n", t->metric,
+             t->unit, m->o.seeds);
+    str_addf(out, "%8s %10s %18s %9s\n", "id", "generation", "measured", "change");
+    for (int i = 0; i < r->n_truth; i++) {
+        const struct search_truth *p = &r->truth[i];
+        str_addf(out, "%8lld %10d %9.2f", (long long)p->id, p->generation, unit * p->value);
+        add_error(out, unit * p->deviation);
+        if (i > 0)
+            str_addf(out, " %+9.2f", unit * (p->value - r->truth[0].value));
+        str_add(out, "\n");
+    }
 }

@@ -9,11 +9,26 @@
 
 enum { MOST_BYTES = 1 << 16 };
 
-/* Settings of the search; the others are of one run only. */
-static bool lasts(const char *name)
+static bool is_among(const char *name, const char *const *all)
 {
-    return search_setting_find(name) != SEARCH_SETTINGS || strcmp(name, "segments") == 0 ||
-           strcmp(name, "predictor") == 0 || strcmp(name, "preset") == 0;
+    while (*all && strcmp(*all, name) != 0)
+        all++;
+    return *all != NULL;
+}
+
+static const char *const files[] = {"segments", "predictor", "preset", NULL};
+/* How networks are trained; these last where it is done on the way. */
+static const char *const training[] = {
+    "measure-every", "measure-seeds", "task",    "data", "epochs",
+    "images",        "test-images",   "batch",   "lr",   "shift",
+    "flip",          "bn-images",     "average", NULL};
+
+/* Settings of the search; the others are of one run only. */
+static bool lasts(const struct search_saved *s, const struct cli *c, const char *name)
+{
+    bool on_the_way = cli_get(c, "--measure-every") || search_saved_get(s, "measure-every");
+    return search_setting_find(name) != SEARCH_SETTINGS || is_among(name, files) ||
+           (on_the_way && is_among(name, training));
 }
 
 static void put(struct search_saved *s, const char *name, const char *value)
@@ -143,9 +158,18 @@ static char *lasting(const char *word)
     return x_strdup(realpath(word, full) ? full : word);
 }
 
-enum status search_saved_init(struct search_saved *s, const struct cli *c, struct err *err)
+/* What is kept of how networks are trained, where the command line says nothing. */
+static void recall_training(const struct search_saved *s, struct cli *c)
 {
-    static const char *const files[] = {"segments", "predictor", "preset"};
+    for (const struct cli_option *o = c->command->options; o->name; o++) {
+        const char *value = search_saved_get(s, o->name + 2);
+        if (value && is_among(o->name + 2, training) && !cli_get(c, o->name))
+            vec_push(&c->setting, (struct cli_setting){o, value});
+    }
+}
+
+enum status search_saved_init(struct search_saved *s, struct cli *c, struct err *err)
+{
     const char *resume = cli_get(c, "--resume"), *output = cli_get(c, "--output");
     *s = (struct search_saved){0};
     if (!resume == !c->n_arg || (resume && output) || (!resume && !output))
@@ -162,14 +186,13 @@ enum status search_saved_init(struct search_saved *s, const struct cli *c, struc
     }
     for (size_t i = 0; i < c->setting.n; i++) {
         const char *name = c->setting.at[i].option->name + 2;
-        bool is_file = false;
-        if (!lasts(name))
+        bool is_path = is_among(name, files) || strcmp(name, "data") == 0;
+        if (!lasts(s, c, name))
             continue;
-        for (size_t k = 0; k < sizeof files / sizeof *files; k++)
-            is_file |= strcmp(files[k], name) == 0;
-        char *value = is_file ? lasting(c->setting.at[i].value) : x_strdup(c->setting.at[i].value);
+        char *value = is_path ? lasting(c->setting.at[i].value) : x_strdup(c->setting.at[i].value);
         put(s, name, value);
         free(value);
     }
+    recall_training(s, c);
     return ST_OK;
 }

@@ -22,17 +22,23 @@ const char archive_schema[] =
     "segment2 INTEGER NOT NULL, record2 INTEGER NOT NULL, source INTEGER NOT NULL, "
     "hash INTEGER NOT NULL, known INTEGER NOT NULL, acc REAL, flops REAL, params REAL, "
     "memory REAL, cycles REAL, energy REAL, latency REAL, distance REAL NOT NULL, "
-    "fate INTEGER NOT NULL, reason TEXT, seal INTEGER NOT NULL);"
+    "predicted REAL, fate INTEGER NOT NULL, reason TEXT, seal INTEGER NOT NULL);"
     "CREATE TABLE measured (hash INTEGER, recipe TEXT, seed INTEGER, value REAL, "
-    "PRIMARY KEY (hash, recipe, seed)) WITHOUT ROWID;";
+    "PRIMARY KEY (hash, recipe, seed)) WITHOUT ROWID;"
+    "CREATE TABLE truth (number INTEGER PRIMARY KEY, id INTEGER NOT NULL UNIQUE, "
+    "generation INTEGER NOT NULL, seeds INTEGER NOT NULL, value REAL, deviation REAL);"
+    "CREATE TABLE corrected (generation INTEGER, id INTEGER, acc REAL NOT NULL, "
+    "PRIMARY KEY (generation, id)) WITHOUT ROWID;";
 #define COLUMNS                                                                                  \
     "id, parent, generation, mate, edits, steps, segment1, record1, segment2, record2, source, " \
-    "hash, known, acc, flops, params, memory, cycles, energy, latency, distance, fate, reason, " \
-    "seal"
+    "hash, known, acc, flops, params, memory, cycles, energy, latency, distance, predicted, "    \
+    "fate, "                                                                                     \
+    "reason, seal"
 enum {
     FIRST_VALUE = 13,
     DISTANCE = FIRST_VALUE + SEARCH_GOALS,
-    FATE = DISTANCE + 1,
+    PREDICTED = DISTANCE + 1,
+    FATE = PREDICTED + 1,
     REASON = FATE + 1,
     SEAL = REASON + 1
 };
@@ -127,7 +133,7 @@ static enum status start(struct archive *a, const char *what, struct err *err)
     TRY(say(a, "COMMIT", err));
     if (sqlite3_prepare_v2(a->sql,
                            "INSERT INTO child(" COLUMNS ") "
-                           "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                           "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                            -1, &a->add, NULL) != SQLITE_OK ||
         sqlite3_prepare_v2(a->sql, "SELECT " COLUMNS " FROM child WHERE id = ?", -1, &a->get,
                            NULL) != SQLITE_OK)
@@ -227,15 +233,22 @@ static void numbers_of(const struct search_point *p, int64_t out[FIRST_VALUE])
     memcpy(out, number, sizeof number);
 }
 
+/* SQLite has neither NaN nor -0. */
+static double sealed(double v)
+{
+    return isnan(v) ? -1 : v + 0.0;
+}
+
 /* Of a row; SQLite notices where a file is cut, but not a number that has become another. */
 static int64_t seal(const struct search_point *p, enum search_fate fate, const char *reason)
 {
     int64_t number[FIRST_VALUE];
-    double value[SEARCH_GOALS + 1];
+    double value[SEARCH_GOALS + 2];
     numbers_of(p, number);
-    for (int g = 0; g < SEARCH_GOALS; g++) /* SQLite has neither NaN nor -0 */
-        value[g] = isnan(p->value[g]) ? -1 : p->value[g] + 0.0;
-    value[SEARCH_GOALS] = p->distance + 0.0;
+    for (int g = 0; g < SEARCH_GOALS; g++)
+        value[g] = sealed(p->value[g]);
+    value[SEARCH_GOALS] = sealed(p->distance);
+    value[SEARCH_GOALS + 1] = sealed(p->predicted);
     uint64_t h = hash_bytes(number, sizeof number, (uint64_t)fate);
     return (int64_t)hash_str(reason, hash_bytes(value, sizeof value, h));
 }
@@ -251,6 +264,7 @@ enum status archive_add(struct archive *a, const struct search_point *p, enum se
     for (int g = 0; g < SEARCH_GOALS; g++) /* SQLite stores NaN as NULL */
         sqlite3_bind_double(s, 1 + FIRST_VALUE + g, p->value[g]);
     sqlite3_bind_double(s, 1 + DISTANCE, p->distance);
+    sqlite3_bind_double(s, 1 + PREDICTED, p->predicted);
     sqlite3_bind_int(s, 1 + FATE, (int)fate);
     sqlite3_bind_text(s, 1 + REASON, reason, -1, SQLITE_STATIC);
     sqlite3_bind_int64(s, 1 + SEAL, seal(p, fate, reason ? reason : ""));
@@ -280,6 +294,11 @@ static bool is_sound(const struct row *r)
            p->step[1].segment >= 0 && r->fate >= FATE_ACCEPTED && r->fate <= FATE_WAY;
 }
 
+static double number_or_nan(sqlite3_stmt *s, int column)
+{
+    return sqlite3_column_type(s, column) == SQLITE_NULL ? NAN : sqlite3_column_double(s, column);
+}
+
 static enum status read_row(const struct archive *a, sqlite3_stmt *s, struct row *r,
                             struct err *err)
 {
@@ -298,9 +317,8 @@ static enum status read_row(const struct archive *a, sqlite3_stmt *s, struct row
         .distance = sqlite3_column_double(s, DISTANCE),
     };
     for (int g = 0; g < SEARCH_GOALS; g++)
-        p.value[g] = sqlite3_column_type(s, FIRST_VALUE + g) == SQLITE_NULL
-                         ? NAN
-                         : sqlite3_column_double(s, FIRST_VALUE + g);
+        p.value[g] = number_or_nan(s, FIRST_VALUE + g);
+    p.predicted = number_or_nan(s, PREDICTED);
     *r = (struct row){p, (enum search_fate)sqlite3_column_int(s, FATE),
                       reason ? (const char *)reason : ""};
     if (!is_sound(r) || seal(&p, r->fate, r->reason) != sqlite3_column_int64(s, SEAL))
@@ -373,7 +391,7 @@ enum status archive_measured(struct archive *a, uint64_t hash, const char *recip
     int step = sqlite3_step(s);
     *known = step == SQLITE_ROW;
     if (*known)
-        *out = sqlite3_column_type(s, 0) == SQLITE_NULL ? NAN : sqlite3_column_double(s, 0);
+        *out = number_or_nan(s, 0);
     enum status st = *known || step == SQLITE_DONE ? ST_OK : failed(a, err);
     sqlite3_finalize(s);
     return st;
@@ -387,6 +405,84 @@ enum status archive_measure(struct archive *a, uint64_t hash, const char *recipe
                  err));
     sqlite3_bind_double(s, 4, value); /* SQLite stores NaN as NULL */
     enum status st = sqlite3_step(s) == SQLITE_DONE ? ST_OK : failed(a, err);
+    sqlite3_finalize(s);
+    return st;
+}
+
+/* ---- truths on the way ---- */
+
+static enum status prepare(struct archive *a, const char *sql, sqlite3_stmt **out, struct err *err)
+{
+    return sqlite3_prepare_v2(a->sql, sql, -1, out, NULL) == SQLITE_OK ? ST_OK : failed(a, err);
+}
+
+/* Of a statement that gives no rows. */
+static enum status finish(struct archive *a, sqlite3_stmt *s, struct err *err)
+{
+    enum status st = sqlite3_step(s) == SQLITE_DONE ? ST_OK : failed(a, err);
+    sqlite3_finalize(s);
+    return st;
+}
+
+enum status archive_tell(struct archive *a, const struct search_truth *t, struct err *err)
+{
+    sqlite3_stmt *s;
+    TRY(prepare(a, "INSERT INTO truth VALUES(NULL, ?, ?, ?, ?, ?)", &s, err));
+    sqlite3_bind_int64(s, 1, t->id);
+    sqlite3_bind_int(s, 2, t->generation);
+    sqlite3_bind_int(s, 3, t->n);
+    sqlite3_bind_double(s, 4, t->value);
+    sqlite3_bind_double(s, 5, t->deviation);
+    return finish(a, s, err);
+}
+
+enum status archive_correct(struct archive *a, int64_t generation, int64_t id, double acc,
+                            struct err *err)
+{
+    sqlite3_stmt *s;
+    TRY(prepare(a, "INSERT OR REPLACE INTO corrected VALUES(?, ?, ?)", &s, err));
+    sqlite3_bind_int64(s, 1, generation);
+    sqlite3_bind_int64(s, 2, id);
+    sqlite3_bind_double(s, 3, acc);
+    return finish(a, s, err);
+}
+
+enum status archive_truths(struct archive *a, archive_take_truth *take, void *arg, struct err *err)
+{
+    sqlite3_stmt *s;
+    int step = SQLITE_DONE;
+    enum status st = ST_OK;
+    TRY(prepare(a, "SELECT id, generation, seeds, value, deviation FROM truth ORDER BY number", &s,
+                err));
+    while (st == ST_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
+        const struct search_truth t = {.id = sqlite3_column_int64(s, 0),
+                                       .generation = sqlite3_column_int(s, 1),
+                                       .n = sqlite3_column_int(s, 2),
+                                       .value = number_or_nan(s, 3),
+                                       .deviation = number_or_nan(s, 4)};
+        st = take(arg, &t, err);
+    }
+    if (st == ST_OK && step != SQLITE_DONE)
+        st = failed(a, err);
+    sqlite3_finalize(s);
+    return st;
+}
+
+enum status archive_corrected(struct archive *a, int64_t generation, archive_take_correction *take,
+                              void *arg, bool *any, struct err *err)
+{
+    sqlite3_stmt *s;
+    int step = SQLITE_DONE;
+    enum status st = ST_OK;
+    *any = false;
+    TRY(prepare(a, "SELECT id, acc FROM corrected WHERE generation = ?", &s, err));
+    sqlite3_bind_int64(s, 1, generation);
+    while (st == ST_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
+        *any = true;
+        st = take(arg, sqlite3_column_int64(s, 0), sqlite3_column_double(s, 1), err);
+    }
+    if (st == ST_OK && step != SQLITE_DONE)
+        st = failed(a, err);
     sqlite3_finalize(s);
     return st;
 }

@@ -16,7 +16,7 @@ enum search_fate {
 enum { FATES = FATE_WAY + 1 };
 
 /* PRAGMA user_version and application_id; the tables. */
-enum { ARCHIVE_VERSION = 3, ARCHIVE_APPLICATION = 0x41474152 /* "AGAR" */ };
+enum { ARCHIVE_VERSION = 4, ARCHIVE_APPLICATION = 0x41474152 /* "AGAR" */ };
 extern const char archive_schema[];
 
 struct archive; /* opaque */
@@ -40,6 +40,19 @@ typedef enum status archive_take(void *arg, const struct search_point *p, enum s
                                  const char *reason, struct err *err);
 enum status archive_each(struct archive *a, archive_take *take, void *arg, struct err *err);
 enum status archive_get(struct archive *a, int64_t id, struct search_point *out, struct err *err);
+
+/* Truths on the way, and the estimates of accuracy that they changed: behind a generation the last
+ * one of a network counts. In a transaction of the caller's. */
+enum status archive_tell(struct archive *a, const struct search_truth *t, struct err *err);
+enum status archive_correct(struct archive *a, int64_t generation, int64_t id, double acc,
+                            struct err *err);
+typedef enum status archive_take_truth(void *arg, const struct search_truth *t, struct err *err);
+/* In the order in which they were told. */
+enum status archive_truths(struct archive *a, archive_take_truth *take, void *arg, struct err *err);
+typedef enum status archive_take_correction(void *arg, int64_t id, double acc, struct err *err);
+/* Those behind a generation; *any: there are some. */
+enum status archive_corrected(struct archive *a, int64_t generation, archive_take_correction *take,
+                              void *arg, bool *any, struct err *err);
 
 /* Opens one that is there for what was measured: values of networks (by hash) that a recipe trained
  * with a seed; NaN: the training blew up. Written at once. */

@@ -207,7 +207,7 @@ static enum status second_step(const struct search *s, struct child *c, struct h
 
 enum status child_make(const struct search *s, struct child *c, struct hand *h, struct err *err)
 {
-    struct rng r = rng_for(s->stream, (uint64_t)c->point.id);
+    struct rng r = rng_for(s->stream, (uint64_t)c->stream);
     c->fate = FATE_REFUSED;
     if (c->parent->place.n == 0) {
         snprintf(c->reason, sizeof c->reason, "nothing of its parent can be replaced");

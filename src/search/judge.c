@@ -14,7 +14,7 @@ static enum status estimate(struct search_point *p, const struct graph *g,
     struct pred_net *net = pred_net_new(g, &s);
     const struct pred_net *nets[] = {net};
     pred_networks(o->pred, nets, 1, *table, 1, PRED_QUICK, &e);
-    p->value[GOAL_ACC] = e.sigma;
+    p->value[GOAL_ACC] = p->predicted = e.sigma;
     p->in_distribution = e.in_distribution;
     p->distance = e.distance;
     *table = e.table;
@@ -30,6 +30,7 @@ enum status judge(struct search_point *p, const struct graph *g, const struct se
     cost_graph(g, &c);
     for (int i = 0; i < SEARCH_GOALS; i++)
         p->value[i] = NAN;
+    p->predicted = NAN;
     p->value[GOAL_FLOPS] = (double)c.flops_paper;
     p->value[GOAL_PARAMS] = (double)c.params;
     p->value[GOAL_MEMORY] = (double)c.peak_activation_bytes;
@@ -40,6 +41,8 @@ enum status judge(struct search_point *p, const struct graph *g, const struct se
         p->value[GOAL_ENERGY] = n.energy_uj;
         npu_cost_done(&n);
     }
+    if (o->choice > 0 && p->id > 0) /* see learn.c */
+        return ST_OK;
     if (o->accuracy) {
         p->in_distribution = o->accuracy(o->arg, g, &p->value[GOAL_ACC]);
         return ST_OK;

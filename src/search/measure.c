@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/parallel.h"
 #include "base/str.h"
 #include "search/archive.h"
 
@@ -95,6 +96,67 @@ static enum status measure_one(struct measuring *m, const struct graph *g, uint6
     }
     sum_up(p);
     return ST_OK;
+}
+
+/* ---- one network on the way of a search ---- */
+
+struct seeds {
+    struct measuring m;
+    const struct graph *g;
+    struct measured at;
+    bool known[MEASURE_SEEDS];
+    enum status st[MEASURE_SEEDS];
+    struct err err[MEASURE_SEEDS];
+};
+
+static void train_seed(void *arg, int worker, int i)
+{
+    struct seeds *s = arg;
+    (void)worker;
+    if (!s->known[i])
+        s->st[i] = train(&s->m, s->g, i, &s->at.value[i], &s->err[i]);
+}
+
+char *measure_recipe(const struct measure_opts *o)
+{
+    struct measure_opts one = *o;
+    one.fit.threads = 1;
+    return recipe_of(&one);
+}
+
+static enum status train_seeds(struct seeds *s, uint64_t hash, int threads, struct err *err)
+{
+    struct measuring *m = &s->m;
+    int n = m->o->seeds;
+    for (int i = 0; i < n; i++)
+        TRY(archive_measured(m->archive, hash, m->recipe, (uint64_t)i, &s->at.value[i],
+                             &s->known[i], err));
+    parallel_for(n, threads, train_seed, s);
+    for (int i = 0; i < n; i++) {
+        if (s->st[i] != ST_OK)
+            return *err = s->err[i], s->st[i];
+        if (!s->known[i])
+            TRY(archive_measure(m->archive, hash, m->recipe, (uint64_t)i, s->at.value[i], err));
+    }
+    return ST_OK;
+}
+
+enum status measure_network(struct archive *a, const struct graph *g, uint64_t hash,
+                            const struct measure_opts *o, struct search_truth *out, struct err *err)
+{
+    struct measure_opts one = *o;
+    struct seeds s = {.m = {.archive = a, .o = &one, .recipe = measure_recipe(o)}, .g = g};
+    one.fit.threads = 1;
+    one.fit.step = NULL;
+    enum status st = train_seeds(&s, hash, o->fit.threads, err);
+    s.at.n = o->seeds;
+    sum_up(&s.at);
+    for (int i = 0; i < s.at.n; i++)
+        out->n += !isnan(s.at.value[i]);
+    out->value = s.at.mean;
+    out->deviation = s.at.deviation;
+    free(s.m.recipe);
+    return st;
 }
 
 /* ---- the most promising ---- */

@@ -23,6 +23,16 @@ struct measured {
     double change, error;        /* of the mean against the network begun with, and its standard
                                     error; NaN as above */
 };
+struct archive;
+/* The seeds of one network, at the same time, each on one thread, so that the values do not depend
+ * on o->fit.threads, which is how many run at once. What the archive has is not trained again.
+ * Fills value, deviation and n of *out. */
+enum status measure_network(struct archive *a, const struct graph *g, uint64_t hash,
+                            const struct measure_opts *o, struct search_truth *out,
+                            struct err *err);
+/* What measure_network's values depend on, but for network and seed; the caller's. */
+char *measure_recipe(const struct measure_opts *o);
+
 struct measurement {
     struct measured *at; /* the network begun with, then by estimate, the largest first */
     int n;

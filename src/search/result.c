@@ -57,6 +57,8 @@ enum status result_make(struct search *s, struct search_result *r, struct err *e
     r->table = s->o->pred ? pred_model_table(s->o->pred, s->table) : NULL;
     r->line = x_calloc(s->front.n + 1, sizeof *r->line);
     r->n_front = (int)s->front.n;
+    const struct search_truth *truth = truths_all(s->truths, &r->n_truth);
+    r->truth = x_memdup(truth, (size_t)r->n_truth * sizeof *truth);
     for (int i = 0; i < r->n_front; i++)
         TRY(report_point(s, r, i, err));
     return ST_OK;
@@ -70,6 +72,7 @@ void search_result_done(struct search_result *r)
     }
     free(r->line);
     free(r->front);
+    free(r->truth);
     free(r->graph);
     free(r->fault);
     *r = (struct search_result){0};

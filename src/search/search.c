@@ -3,9 +3,16 @@
 #include "base/clock.h"
 #include "base/parallel.h"
 #include "base/str.h"
+#include "search/measure.h"
 
 #include <math.h>
 #include <stdio.h>
+
+#define NOISE .01 /* of true values, see surrogate.h */
+enum {
+    BROOD = 4, /* children evaluated between two choices of parents, where what is learnt decides */
+    ROUNDS = 2
+};
 
 static const char *const goal_names[SEARCH_GOALS] = {"acc",    "flops",  "params", "memory",
                                                      "cycles", "energy", "latency"};
@@ -116,12 +123,16 @@ static enum status make_one(struct search *s, struct hand *h, void *items, int i
     if (c->fate != FATE_ACCEPTED)
         return ST_OK;
     TRY(judge(&c->point, c->graph, s->o, &table, err));
+    if (s->learnt)
+        return ST_OK;
     const char *why = s->o->accuracy && !c->point.in_distribution ? "its accuracy is not known"
                       : c->point.distance > s->trust ? "the predictor knows no network like it"
                                                      : NULL;
     if (why) {
         c->fate = FATE_REFUSED;
         snprintf(c->reason, sizeof c->reason, "%s", why);
+    } else if (s->truths) {
+        truths_correct(s, &c->point, c->graph);
     }
     return ST_OK;
 }
@@ -206,19 +217,35 @@ static enum status write_generation(struct search *s, const struct litter *l, st
 
 static void begin_children(const struct search *s, struct litter *l)
 {
-    l->child = x_calloc((size_t)s->population, sizeof *l->child);
-    l->n_child = s->population;
+    l->n_child = s->learnt ? BROOD * s->o->choice : s->population;
+    l->child = x_calloc((size_t)l->n_child, sizeof *l->child);
     for (int i = 0; i < l->n_child; i++) {
         int64_t id = s->next_id + (int64_t)l->row.n + i;
         struct child *c = &l->child[i];
-        c->parent = select_parent(s, id, 0);
-        c->mate = select_parent(s, id, 1);
+        c->stream = s->learnt ? (int64_t)s->generation * l->n_child + i + 1 : id;
+        c->parent = select_parent(s, c->stream, 0);
+        c->mate = select_parent(s, c->stream, 1);
         c->point = (struct search_point){.id = id,
                                          .parent = c->parent->point.id,
                                          .mate = -1,
                                          .generation = s->generation + 1,
                                          .edits = c->parent->point.edits + 1};
     }
+}
+
+/* The rest is forgotten. */
+static enum status keep_brood(struct search *s, struct litter *l, struct err *err)
+{
+    int asked;
+    for (size_t i = 0; i < l->guest.n; i++)
+        learn_network(s, l->guest.at[i].graph, l->row.at[l->guest.at[i].row].value[GOAL_ACC]);
+    TRY(learn_spend(s, l->child, l->n_child, BROOD, &asked, err));
+    for (int i = asked; i < l->n_child; i++)
+        graph_unref(l->child[i].graph);
+    l->n_child = asked;
+    for (int i = 0; i < l->n_child; i++)
+        l->child[i].point.id = s->next_id + (int64_t)l->row.n + i;
+    return ST_OK;
 }
 
 /* What is to be done about the children in order. */
@@ -272,6 +299,8 @@ static enum status breed(struct search *s, struct litter *l, struct err *err)
     begin_children(s, l);
     TRY(crew_run(s, s->member.at, (int)s->member.n, prepare_one, err));
     TRY(crew_run(s, l->child, l->n_child, make_one, err));
+    if (s->learnt)
+        TRY(keep_brood(s, l, err));
     TRY(finish_children(s, l, err));
     return write_generation(s, l, err);
 }
@@ -290,6 +319,8 @@ static enum status generation(struct search *s, bool over, bool *stop, struct er
         s->generation++;
         take_in(s, &l);
         select_survivors(s);
+        if (s->truths)
+            st = truths_meet(s, err);
     }
     litter_done(&l);
     return st;
@@ -304,18 +335,37 @@ static int64_t tried(const struct search *s)
            s->fates[FATE_BEYOND];
 }
 
+static enum status end_generation(struct search *s, struct err *err)
+{
+    s->generation++;
+    select_survivors(s);
+    return s->truths ? truths_replay(s, err) : ST_OK;
+}
+
 static enum status replay(void *arg, const struct search_point *p, enum search_fate fate,
                           const char *reason, struct err *err)
 {
     struct search *s = arg;
-    (void)err;
-    if (p->generation > s->generation + 1) { /* the one before is whole */
-        s->generation++;
-        select_survivors(s);
-    }
+    if (p->generation > s->generation + 1) /* the one before is whole */
+        TRY(end_generation(s, err));
     note(s, p, fate, reason);
     if (is_new(fate))
         accept(s, p, NULL);
+    return ST_OK;
+}
+
+/* A true value that was learnt. */
+static enum status relearn(void *arg, const struct search_point *p, enum search_fate fate,
+                           const char *reason, struct err *err)
+{
+    struct search *s = arg;
+    struct graph *g;
+    (void)reason;
+    if (!is_new(fate))
+        return ST_OK;
+    TRY(lineage_remake(s, p, &g, err));
+    learn_network(s, g, p->value[GOAL_ACC]);
+    graph_unref(g);
     return ST_OK;
 }
 
@@ -324,16 +374,19 @@ static enum status go_on(struct search *s, const char *path, struct err *err)
 {
     TRY(islands_align(s, err));
     TRY(archive_each(s->archive, replay, s, err));
-    if (tried(s) % s->population != 0)
+    if (s->learnt)
+        TRY(archive_each(s->archive, relearn, s, err));
+    if (!s->learnt && tried(s) % s->population != 0)
         return err_set(err, ST_MODEL, "%s: its last generation is not whole", path);
-    if (s->next_id > 1) {
-        s->generation++;
-        select_survivors(s);
-    }
+    if (s->next_id > 1)
+        TRY(end_generation(s, err));
     for (size_t i = 0; i < s->member.n; i++)
         if (!s->member.at[i]->graph)
             TRY(lineage_remake(s, &s->member.at[i]->point, &s->member.at[i]->graph, err));
-    return ST_OK;
+    if (!s->truths)
+        return ST_OK;
+    TRY(truths_recall(s, err));
+    return truths_meet(s, err);
 }
 
 /* ---- the whole ---- */
@@ -379,6 +432,14 @@ static char *describe(const struct search *s)
              "goals",
              (unsigned long long)s->base.hash, (unsigned long long)o->seed, s->population,
              (int)o->scheme, (int)o->source, o->max_loss, o->trust);
+    if (s->learnt)
+        str_addf(&t, " choice %d", o->choice);
+    if (s->truths) {
+        char *recipe = measure_recipe(o->measure);
+        str_addf(&t, " measured every %lld, %d seeds of %s", (long long)o->measure_every,
+                 o->measure->seeds, recipe);
+        free(recipe);
+    }
     for (int k = 0; k < o->n_goal; k++)
         str_addf(&t, " %s", search_goal_name(o->goal[k]));
     str_add(&t, ", limits");
@@ -401,6 +462,8 @@ static enum status begin(struct search *s, const struct graph *base, const char 
                          struct err *err)
 {
     const struct search_opts *o = s->o;
+    if (o->measure_every && o->comm)
+        return err_set(err, ST_USAGE, "networks are trained on the way by one process only");
     int want = o->threads < 1 ? 1 : o->threads > PARALLEL_MOST ? PARALLEL_MOST : o->threads;
     s->hand = x_calloc((size_t)want, sizeof *s->hand);
     for (; s->n_hand < want; s->n_hand++)
@@ -415,6 +478,8 @@ static enum status begin(struct search *s, const struct graph *base, const char 
             &(struct timing_opts){.threads = 1, .seed = o->seed, .cancel = o->cancel});
     TRY(measure(s, &s->base, base, err));
     TRY(check_numbers(s, err));
+    if (s->learnt)
+        learn_network(s, base, s->base.value[GOAL_ACC]);
     accept(s, &s->base, graph_ref(base));
     TRY(member_prepare(s->member.at[0], o, err));
     if (s->member.at[0]->place.n == 0)
@@ -433,7 +498,11 @@ static enum status begin(struct search *s, const struct graph *base, const char 
 
 static struct search_state state_of(const struct search *s)
 {
-    return (struct search_state){.tried = tried(s),
+    int n_truth;
+    const struct search_truth *truth = truths_all(s->truths, &n_truth);
+    return (struct search_state){.truth = truth,
+                                 .n_truth = n_truth,
+                                 .tried = tried(s),
                                  .last_id = s->next_id - 1,
                                  .accepted = s->fates[FATE_ACCEPTED],
                                  .duplicates = s->fates[FATE_DUPLICATE],
@@ -504,6 +573,8 @@ static void search_done(struct search *s)
     u64map_done(&s->way);
     credit_done(&s->records);
     credit_done(&s->sources);
+    surrogate_free(s->learnt);
+    truths_free(s->truths);
     layer_clock_free(s->clock);
     archive_close(s->archive);
     graph_unref(s->base_graph);
@@ -521,6 +592,10 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
                        .stream = hash_pair(opts->seed, (uint64_t)comm_rank(opts->comm)),
                        .begun = clock_s()};
     struct search_result r = {0};
+    if (opts->accuracy && opts->choice)
+        s.learnt = surrogate_new(&(struct surrogate_opts){.rounds = ROUNDS, .noise = NOISE});
+    if (opts->measure_every)
+        s.truths = truths_new();
     enum status st = begin(&s, base, path, err);
     r.resumed_at = s.generation;
     if (st == ST_OK)
@@ -531,6 +606,7 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
     search_done(&s);
     r.state.base = &out->base;
     r.state.front = r.front;
+    r.state.truth = r.truth;
     r.state.search = NULL;
     if (st == ST_OK)
         *out = r;

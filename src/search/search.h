@@ -71,8 +71,18 @@ struct search_point {
      * parameters, bytes of activations, cycles, microjoule, milliseconds (the sum of its layers on
      * one thread, layer_time.h); NaN: not known. */
     double value[SEARCH_GOALS];
+    double predicted;     /* accuracy as the predictor alone has it: before truths corrected it */
     bool in_distribution; /* of the estimate */
     double distance;      /* from what the predictor knows, 1 at the edge; 0: not asked */
+};
+
+/* What training a network came to. */
+struct search_truth {
+    int64_t id;       /* 0: the network begun with */
+    int generation;   /* behind which it was trained */
+    int n;            /* seeds that did not blow up */
+    double value;     /* mean of the task's metric; NaN: all blew up */
+    double deviation; /* NaN: of fewer than two */
 };
 
 /* No more than `value`, or than `value` times what the network begun with has; none unless set. */
@@ -81,7 +91,8 @@ struct search_limit {
     double value;
 };
 
-struct search; /* opaque */
+struct search;       /* opaque */
+struct measure_opts; /* measure.h */
 /* How a search stands. */
 struct search_state {
     int64_t tried, accepted, duplicates, refused, beyond; /* tried is the sum of the others */
@@ -90,7 +101,8 @@ struct search_state {
     double volume;                           /* of the front, see search_share */
     double seconds;                          /* of this run */
     const struct search_point *base, *front; /* borrowed; the front in no order */
-    int n_front;
+    const struct search_truth *truth;        /* borrowed; the network begun with, then in order */
+    int n_front, n_truth;
     const struct search *search; /* for search_line_of */
 };
 
@@ -126,6 +138,14 @@ struct search_opts {
     /* Instead of the predictor; called on several threads. False: not known, the child is refused.
      */
     bool (*accuracy)(void *arg, const struct graph *g, double *out);
+    /* Where `accuracy` is dear: children made for each one that is evaluated, which is the one
+     * that what was learnt until then expects most of (surrogate.h). 0: each child is evaluated. */
+    int choice;
+    /* After so many networks tried the most promising one is trained, before the first the network
+     * begun with; estimates are corrected by what was learnt from that. 0: never. Not with `comm`.
+     */
+    int64_t measure_every;
+    const struct measure_opts *measure; /* how (measure.h) */
     const int *cancel;
     /* Once the archive is this search's: before it nothing was changed that another one owns. May
      * be NULL. */
@@ -151,9 +171,10 @@ struct search_result {
     struct graph **graph;       /* of each point of the front; NULL with points_only */
     struct search_line *line;   /* and how it came to be */
     char (*fault)[200];         /* why a point could not be executed; "": it ran */
-    int n_front;
+    struct search_truth *truth; /* see search_state */
+    int n_front, n_truth;
     const char *table;         /* whose scale the estimates are in, the model's; NULL */
-    struct search_state state; /* its base and front are those above */
+    struct search_state state; /* its base, front and truths are those above */
     int resumed_at;            /* the generation; 0: begun anew */
 };
 /* Point of a goal as the front sees it, the network begun with being 1 in every goal: costs as a

@@ -9,6 +9,7 @@
 #include "base/rng.h"
 #include "base/vec.h"
 #include "exec/layer_time.h"
+#include "search/surrogate.h"
 #include "segdb/segdb.h"
 
 /* ---- credit.c: what paid before ---- */
@@ -82,10 +83,14 @@ struct guests {
     size_t n, cap;
 };
 
+struct truths; /* opaque */
+
 /* A search under way. */
 struct search {
     const struct search_opts *o;
     int population, table;
+    struct truths *truths;     /* NULL: nothing is trained on the way */
+    struct surrogate *learnt;  /* of true values; NULL: each child is evaluated */
     double most[SEARCH_GOALS]; /* limits; INFINITY: none */
     double trust;              /* most distance */
     struct archive *archive;
@@ -117,19 +122,22 @@ void select_front(struct search *s, const struct search_point *p);
 double select_volume(const struct search *s);
 /* Keeps what stays of the population and the new children, best first, and frees the rest. */
 void select_survivors(struct search *s);
+/* Front and population anew, where estimates have changed. */
+void select_again(struct search *s);
 /* `which` 0: the parent of a child, 1: its mate. */
-const struct member *select_parent(const struct search *s, int64_t child, int which);
+const struct member *select_parent(const struct search *s, int64_t stream, int which);
 
 /* ---- child.c ---- */
 
 struct child {
     const struct member *parent, *mate;
     struct search_point point;
+    int64_t stream;      /* of its random numbers */
     struct graph *graph; /* NULL: refused */
     enum search_fate fate;
     char reason[200];
 };
-/* Replaces segments; every choice is of the random stream of the child's id. fate REFUSED, or
+/* Replaces segments; every choice is of the random stream of the child. fate REFUSED, or
  * ACCEPTED with the network. Parents without a place give a refused child. */
 enum status child_make(const struct search *s, struct child *c, struct hand *h, struct err *err);
 /* The network of a point made anew from its parent's. */
@@ -141,6 +149,28 @@ enum status child_remake(const struct graph *parent, const struct search_point *
 /* The numbers of a network but its latency; `table` of the predictor (-1: sought, and set). */
 enum status judge(struct search_point *p, const struct graph *g, const struct search_opts *o,
                   int *table, struct err *err);
+
+/* ---- learn.c ---- */
+
+/* Evaluates `want` of n children, one after the other, always the one of which most is to be
+ * expected by then, and moves them to the front. Fewer when no more can be evaluated. */
+enum status learn_spend(struct search *s, struct child *c, int n, int want, int *asked,
+                        struct err *err);
+void learn_network(struct search *s, const struct graph *g, double truth);
+
+/* ---- truth.c ---- */
+
+struct truths *truths_new(void);
+void truths_free(struct truths *t);                                    /* NULL is fine */
+const struct search_truth *truths_all(const struct truths *t, int *n); /* t may be NULL */
+/* Sets the estimated accuracy from the predictor's and what was learnt; returns by how much it may
+ * be off, 0: not known. */
+double truths_correct(const struct search *s, struct search_point *p, const struct graph *g);
+/* Trains what is due behind this generation and has not been, and corrects all estimates. */
+enum status truths_meet(struct search *s, struct err *err);
+/* Of the archive: the corrections behind this generation; what is known by now. */
+enum status truths_replay(struct search *s, struct err *err);
+enum status truths_recall(struct search *s, struct err *err);
 
 /* ---- lineage.c ---- */
 

@@ -179,10 +179,34 @@ void select_survivors(struct search *s)
     free(was);
 }
 
-/* Of two members the one that stands better; the population is kept best first. */
-const struct member *select_parent(const struct search *s, int64_t id, int which)
+void select_again(struct search *s)
 {
-    struct rng r = rng_for(hash_pair(s->stream, STREAM_PARENTS + (uint64_t)which), (uint64_t)id);
+    int n = (int)s->member.n;
+    struct standing *st = x_malloc(((size_t)n + 1) * sizeof *st);
+    struct member **was = x_memdup(s->member.at, (size_t)n * sizeof *was);
+    struct points front = s->front;
+    stand(s, was, n, st);
+    if (s->o->scheme != SEARCH_RANDOM)
+        qsort(st, (size_t)n, sizeof *st, by_standing);
+    for (int i = 0; i < n; i++)
+        s->member.at[i] = was[st[i].at];
+    s->front = (struct points){0};
+    for (size_t i = 0; i < front.n; i++)
+        if (select_excess(s, &front.at[i]) == 0)
+            select_front(s, &front.at[i]);
+    for (int i = 0; i < n; i++)
+        if (select_excess(s, &s->member.at[i]->point) == 0)
+            select_front(s, &s->member.at[i]->point);
+    vec_done(&front);
+    free(st);
+    free(was);
+}
+
+/* Of two members the one that stands better; the population is kept best first. */
+const struct member *select_parent(const struct search *s, int64_t stream, int which)
+{
+    struct rng r =
+        rng_for(hash_pair(s->stream, STREAM_PARENTS + (uint64_t)which), (uint64_t)stream);
     uint64_t a = rng_below(&r, s->member.n), b = rng_below(&r, s->member.n);
     return s->member.at[a < b || s->o->scheme == SEARCH_RANDOM ? a : b];
 }

@@ -119,6 +119,7 @@ enum status session_compare_later(struct session *s, const struct comparison *c,
                                   const struct comparison_said said[2], const char *path,
                                   struct err *err)
 {
+    TRY(session_may_write(s, err));
     TRY(session_compare_check(path, err));
     submit(s, writing(s, c, said, path));
     return ST_OK;
@@ -128,6 +129,7 @@ enum status session_compare_now(struct session *s, const struct comparison *c,
                                 const struct comparison_said said[2], const char *path,
                                 struct err *err)
 {
+    TRY(session_may_write(s, err));
     TRY(session_compare_check(path, err));
     struct comparing *w = writing(s, c, said, path);
     enum status st = comparing_run(w, s->opts.interrupt, err);

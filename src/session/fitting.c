@@ -284,6 +284,7 @@ enum status fitting_trained(const struct session *s, const struct graph **out, s
 enum status session_fit_save_later(struct session *s, const char *path, struct err *err)
 {
     const struct graph *g = NULL;
+    TRY(session_may_write(s, err));
     TRY(fitting_trained(s, &g, err));
     TRY(model_check_path(path, err));
     struct job *j = job_new(JOB_WRITE, g);

@@ -1,5 +1,6 @@
 #include "session/job.h"
 
+#include "base/clock.h"
 #include "base/queue.h"
 #include "base/vec.h"
 #include "session/model.h"
@@ -12,15 +13,28 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* ---- one job ---- */
+
+const char *job_kind_name(enum job_kind k)
+{
+    static const char *const names[] = {[JOB_QUERY] = "query",     [JOB_CANDIDATE] = "candidate",
+                                        [JOB_LIKE] = "like",       [JOB_REPAIR] = "repair",
+                                        [JOB_LAYOUT] = "layout",   [JOB_WRITE] = "write",
+                                        [JOB_KEEP] = "keep",       [JOB_FIT] = "fit",
+                                        [JOB_WHY] = "why",         [JOB_TIME] = "time",
+                                        [JOB_SEARCH] = "search",   [JOB_TAKE] = "take",
+                                        [JOB_COMPARE] = "compare", [JOB_GLANCE] = "glance"};
+    return names[k];
+}
 
 struct job *job_new(enum job_kind kind, const struct graph *g)
 {
     struct job *j = x_calloc(1, sizeof *j);
     j->kind = kind;
-    j->graph = graph_ref(g);
+    j->graph = g ? graph_ref(g) : NULL;
     return j;
 }
 
@@ -60,6 +74,7 @@ void job_free(struct job *j)
     evolution_unref(j->evolution);
     taking_free(j->taking);
     comparing_free(j->comparing);
+    glance_free(j->glance);
     free(j->ids);
     if (j->has_rec) {
         segdb_record_done(&j->rec);
@@ -154,22 +169,28 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
         return taking_run(j, db, path);
     case JOB_COMPARE:
         return comparing_run(j->comparing, &j->cancel, &j->err);
+    case JOB_GLANCE:
+        return glance_run(j);
     }
     return ST_INTERNAL;
 }
 
 void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS])
 {
+    double begin = clock_s();
     if (__atomic_load_n(&j->cancel, __ATOMIC_RELAXED))
         j->status = ST_CANCELLED;
     else
         j->status = run_kind(j, db, path);
+    j->seconds = clock_s() - begin;
 }
 
 /* ---- the pool ---- */
 
 /* Jobs of training, or searches, in the hands of their lane; stopped ones end soon. */
 enum { SLOW_FLYING = 4 };
+/* How much nicer workers are than a thread that draws. */
+enum { YIELD = 5 };
 
 struct pool;
 struct lane {
@@ -186,6 +207,7 @@ struct pool {
     struct lane quick, slow, search;
     struct queue *done;
     int pipe[2];
+    bool yields;
     VEC(struct job *) waiting; /* in order, urgent ones first */
     VEC(struct job *) flying;
 };
@@ -196,6 +218,8 @@ static void *worker(void *arg)
     struct pool *p = l->pool;
     struct layers_db db = {0};
     struct job *j;
+    if (p->yields) /* on Linux: of this thread */
+        setpriority(PRIO_PROCESS, 0, YIELD);
     while ((j = queue_pop(l->todo))) {
         job_run(j, &db, p->path);
         queue_push(p->done, j); /* has room for every job in flight */
@@ -222,9 +246,10 @@ static struct lane *lane_of(struct pool *p, const struct job *j)
                                                        : &p->quick;
 }
 
-struct pool *pool_new(int threads, char *const path[SEGDB_LAYERS])
+struct pool *pool_new(int threads, bool yields, char *const path[SEGDB_LAYERS])
 {
     struct pool *p = x_calloc(1, sizeof *p);
+    p->yields = yields;
     for (int i = 0; i < SEGDB_LAYERS; i++)
         p->path[i] = x_strdup(path[i]);
     lane_init(&p->quick, p, threads, threads + 1);

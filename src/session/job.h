@@ -16,6 +16,7 @@
 #include "pred/pred.h"
 #include "session/comparing.h"
 #include "session/evolution.h"
+#include "session/glance.h"
 #include "session/layers.h"
 #include "session/session.h"
 #include "session/taking.h"
@@ -35,7 +36,8 @@ enum job_kind {
     JOB_TIME,
     JOB_SEARCH,
     JOB_TAKE,
-    JOB_COMPARE
+    JOB_COMPARE,
+    JOB_GLANCE
 };
 
 struct job {
@@ -65,21 +67,24 @@ struct job {
     int32_t *to_b;              /* LAYOUT with `after`: a diff's */
     int n_group, *group_of;     /* LAYOUT: dot_groups, or 0 and NULL */
     char **group_label;
-    int slot;                    /* LAYOUT */
-    uint64_t key;                /* LAYOUT */
-    char *path;                  /* WRITE, COMPARE */
-    int *segment_of;             /* WRITE, or NULL */
-    int segment;                 /* KEEP: what the user calls the region */
-    char *origin;                /* KEEP */
-    struct graph *after;         /* WHY: a reference; `graph` is the source's. LAYOUT: or NULL */
-    float *weight[2];            /* WHY, result: per slot of `graph`, of `after` */
-    struct training *training;   /* FIT: a reference, with the results */
-    double *ms;                  /* TIME, result: per slot */
-    struct evolution *evolution; /* SEARCH: a reference, with what it tells */
-    struct taking *taking;       /* TAKE: with the results */
-    struct comparing *comparing; /* COMPARE: with the results */
-    int wake;                    /* FIT, SEARCH: where a byte tells of progress */
+    int slot;                      /* LAYOUT */
+    uint64_t key;                  /* LAYOUT */
+    char *path;                    /* WRITE, COMPARE, GLANCE */
+    const char *input_shape;       /* GLANCE: lent by the session, or NULL */
+    int *segment_of;               /* WRITE, or NULL */
+    int segment;                   /* KEEP: what the user calls the region */
+    char *origin;                  /* KEEP */
+    struct graph *after;           /* WHY: a reference; `graph` is the source's. LAYOUT: or NULL */
+    float *weight[2];              /* WHY, result: per slot of `graph`, of `after` */
+    struct training *training;     /* FIT: a reference, with the results */
+    double *ms;                    /* TIME, result: per slot */
+    struct evolution *evolution;   /* SEARCH: a reference, with what it tells */
+    struct taking *taking;         /* TAKE: with the results */
+    struct comparing *comparing;   /* COMPARE: with the results */
+    struct session_glance *glance; /* GLANCE, result */
+    int wake;                      /* FIT, SEARCH: where a byte tells of progress */
 
+    double seconds;     /* that it took */
     enum status status; /* results; which ones depends on kind */
     struct err err;
     int64_t *ids;
@@ -101,6 +106,8 @@ struct job {
     bool has_layout;
 };
 
+const char *job_kind_name(enum job_kind k);
+/* g may be NULL. */
 struct job *job_new(enum job_kind kind, const struct graph *g);
 /* Copies the region. */
 void job_set_region(struct job *j, const struct region *r);
@@ -108,6 +115,9 @@ void job_free(struct job *j);
 /* Why a mutation that ran gave no network; "" when it did. Borrowed. */
 const char *job_reason(const struct job *j);
 
+/* glance.c: what a GLANCE job does; frees what it found. */
+enum status glance_run(struct job *j);
+void glance_free(struct session_glance *g);
 /* timed.c: what a TIME job does. */
 enum status timed_run(struct job *j);
 
@@ -118,8 +128,9 @@ enum status job_fetch(struct job *j, struct layers_db *db, struct err *err);
 
 struct pool; /* opaque */
 
-/* Threads are started with the first job. The paths are copied. */
-struct pool *pool_new(int threads, char *const path[SEGDB_LAYERS]);
+/* Threads are started with the first job. The paths are copied. `yields`: the owner's thread comes
+ * first where there are not processors enough. */
+struct pool *pool_new(int threads, bool yields, char *const path[SEGDB_LAYERS]);
 /* Cancels and joins. What the user asked to keep is kept all the same. */
 void pool_free(struct pool *p);
 int pool_fd(const struct pool *p);

@@ -6,6 +6,7 @@
 static enum status keep_job(struct session *s, int k, struct job **out, struct err *err)
 {
     TRY(session_need_model(s, err));
+    TRY(session_may_write(s, err));
     const struct session_segment *seg = session_segment(s, k);
     if (seg && !seg->ok)
         return err_set(err, ST_NO, "segment %d cannot be kept: %s", k, seg->why);

@@ -89,12 +89,14 @@ enum status session_write(const struct graph *g, const int *segment_of, const ch
 
 enum status session_export(struct session *s, const char *path, struct err *err)
 {
+    TRY(session_may_write(s, err));
     TRY(session_need_model(s, err));
     return model_write(session_graph(s), session_segment_of(s), path, err);
 }
 
 enum status session_export_later(struct session *s, const char *path, struct err *err)
 {
+    TRY(session_may_write(s, err));
     TRY(session_need_model(s, err));
     TRY(model_check_path(path, err));
     const struct graph *g = session_graph(s);

@@ -43,13 +43,16 @@ struct session *session_new(const struct session_opts *opts)
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
     s->threads = opts->threads > 0 ? opts->threads : cpus > 0 ? (int)(cpus < 256 ? cpus : 256) : 1;
     s->seed = opts->seed;
+    s->how = opts->repair;
+    if (opts->read_only)
+        s->opts.journal = SESSION_JOURNAL_OFF;
     s->spec = x_strdup("");
     s->marked = s->diffed[0] = s->diffed[1] = -1;
     s->hunt = (struct hunt){.tag = TAG_SELECT, .segment = -1};
     s->filter_text = x_strdup("");
     session_fit_defaults(&s->fitting.set);
     searching_init(s);
-    s->pool = pool_new(s->threads, s->layers.path);
+    s->pool = pool_new(s->threads, opts->yields, s->layers.path);
     return s;
 }
 
@@ -57,6 +60,7 @@ struct session *session_new(const struct session_opts *opts)
 static void drop_model(struct session *s)
 {
     pool_cancel(s->pool, -1);
+    session_glance_stop(s);
     candidates_drop(s);
     batch_done(s);
     layouts_done(s);
@@ -85,6 +89,7 @@ void session_free(struct session *s)
     drop_model(s);
     pool_free(s->pool);
     searching_done(s);
+    glance_done(s);
     layers_close(&s->db);
     layers_done(&s->layers);
     if (s->vocab)
@@ -213,9 +218,17 @@ enum status session_need_model(const struct session *s, struct err *err)
     return s->version.n ? ST_OK : err_set(err, ST_USAGE, "no model is open (open MODEL)");
 }
 
+enum status session_may_write(const struct session *s, struct err *err)
+{
+    return s->opts.read_only
+               ? err_set(err, ST_NO, "read-only: nothing is changed or written (--readonly)")
+               : ST_OK;
+}
+
 enum status session_may_edit(const struct session *s, struct err *err)
 {
     TRY(session_need_model(s, err));
+    TRY(session_may_write(s, err));
     if (s->pending)
         return err_set(err, ST_USAGE,
                        "an earlier session of this model waits: say 'recover' or 'fresh' first");
@@ -289,6 +302,8 @@ unsigned session_poll(struct session *s)
     unsigned changed = 0;
     struct job *j;
     while ((j = pool_take(s->pool))) {
+        if (s->opts.on_job)
+            s->opts.on_job(s->opts.on_job_ctx, job_kind_name(j->kind), j->seconds, j->status);
         switch (j->kind) {
         case JOB_QUERY:
         case JOB_CANDIDATE:
@@ -330,6 +345,9 @@ unsigned session_poll(struct session *s)
             break;
         case JOB_TAKE:
             taking_take(s, j, &changed);
+            break;
+        case JOB_GLANCE:
+            glance_take(s, j, &changed);
             break;
         }
     }

@@ -33,6 +33,16 @@ enum session_journal {
     SESSION_JOURNAL_FILE,    /* at opts.journal_path */
 };
 
+/* Settings of all repairs from now on; those that differ from the defaults (all zero) are part of
+ * the record of an edit. */
+struct session_repair {
+    int grow;     /* nodes outside the segment that may change too, 0 .. 64 */
+    bool adapt;   /* adapters at the ports when nothing else fits */
+    int multiple; /* widths are multiples of it where possible; 0: of 8 where they were, .. 1024 */
+    /* Of the whole network (FLOPs by the paper's rule); 0: no limit, as after session_open. */
+    int64_t max_flops_paper, max_params;
+};
+
 struct session_opts {
     uint64_t seed;
     int threads;            /* 0: as many as there are processors */
@@ -41,8 +51,14 @@ struct session_opts {
                                segments/reference.json; else a file */
     const char *segdb_path; /* NULL: the shipped segments/segments.db; the user's is over it */
     const char *npu_preset; /* the accelerator, as npu_preset_load's name; NULL: os32 */
-    const char *predictor_path; /* NULL: the shipped segments/predictor.bin, if there is one */
-    const char *input_shape;    /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
+    const char *predictor_path;   /* NULL: the shipped segments/predictor.bin, if there is one */
+    const char *input_shape;      /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
+    struct session_repair repair; /* how repairs are made at first */
+    bool yields;                  /* workers give way to the thread that the session belongs to */
+    bool read_only; /* no journal; edits, exports and whatever else would be written are refused */
+    /* Told of each job that ended and was not cancelled, from session_poll; NULL: nobody is. */
+    void (*on_job)(void *ctx, const char *kind, double seconds, enum status st);
+    void *on_job_ctx;
     enum session_journal journal;
     const char *journal_path;
     const int *interrupt; /* polled while waiting (set by a signal handler); NULL: never */
@@ -285,15 +301,6 @@ int32_t session_fragment_node(const struct graph *fragment, const char *name);
 
 /* ---- how repairs are made ---- */
 
-/* Settings of all repairs from now on; those that differ from the defaults (all zero) are part of
- * the record of an edit. */
-struct session_repair {
-    int grow;     /* nodes outside the segment that may change too, 0 .. 64 */
-    bool adapt;   /* adapters at the ports when nothing else fits */
-    int multiple; /* widths are multiples of it where possible; 0: of 8 where they were, .. 1024 */
-    /* Of the whole network (FLOPs by the paper's rule); 0: no limit, as after session_open. */
-    int64_t max_flops_paper, max_params;
-};
 const struct session_repair *session_repair(const struct session *s);
 /* Drops the preview and asks for the candidates of the selected segment again. ST_USAGE: a value
  * out of range. */
@@ -369,6 +376,7 @@ enum {
     SESSION_CHANGED_VERSION = 128, /* the current one is another */
     SESSION_CHANGED_BATCH = 256,   /* how far it is */
     SESSION_CHANGED_COMPARED = 512,
+    SESSION_CHANGED_GLANCE = 1024, /* glance.h */
 };
 /* Readable when results wait. Valid for the life of the session. */
 int session_fd(const struct session *s);
@@ -454,6 +462,8 @@ enum {
  * (#) does nothing. */
 enum status session_command(struct session *s, const char *line, unsigned flags, struct str *out,
                             struct err *err);
+/* ST_NO: the session is read-only. */
+enum status session_may_write(const struct session *s, struct err *err);
 /* `quit` was said. */
 bool session_quit_asked(const struct session *s);
 

@@ -27,6 +27,7 @@ enum {
     TAG_TAKE,
     TAG_BATCH,
     TAG_COMPARE,
+    TAG_GLANCE,
     TAG_LAYOUT /* + slot */
 };
 
@@ -113,6 +114,11 @@ struct searching {
     struct err err;
 };
 
+struct glanced {
+    char *key;
+    struct session_glance *answer;
+};
+
 struct notice {
     char *text;
     bool good;
@@ -167,8 +173,10 @@ struct session {
     struct layout layout[SESSION_LAYOUT_COUNT];
     struct fitting fitting;
     struct searching searching;
-    VEC(struct notice) notice; /* not told yet */
-    struct notice told;        /* the one lent out last */
+    VEC(struct glanced) glance; /* the oldest first */
+    char *glancing;             /* key of the model that is being read, or NULL */
+    VEC(struct notice) notice;  /* not told yet */
+    struct notice told;         /* the one lent out last */
     bool quit;
 };
 
@@ -338,6 +346,9 @@ enum status taking_now(struct session *s, int i, struct str *out, struct err *er
 /* comparing.c */
 void comparing_take(struct session *s, struct job *j, unsigned *changed);
 void comparing_drop(struct session *s);
+/* glance.c */
+void glance_take(struct session *s, struct job *j, unsigned *changed);
+void glance_done(struct session *s);
 
 /* timed.c */
 void timed_take(struct session *s, struct job *j, unsigned *changed);

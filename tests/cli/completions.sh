@@ -135,7 +135,7 @@ if command -v fish >/dev/null; then
 	fished 'acc,flops' : 'autogo search zoo:unet --objectives acc,fl'
 	fished 'add' : 'autogo db a'
 	fished 'zoo:unet' : 'autogo db --top 3 add zoo:un'
-	fished '--measure-seeds --measure-top' : 'autogo search --measure'
+	fished '--measure-every --measure-seeds --measure-top' : 'autogo search --measure'
 	fished 'model.onnx models/' : 'autogo info mod'
 else
 	echo 'SKIP fish: not installed'

@@ -436,13 +436,16 @@ static void mask_line(char *line, long *ms_end)
         if (isdigit((unsigned char)p[0]) && p[2] == ':' && p[5] == ':' &&
             isdigit((unsigned char)p[7]))
             memcpy(p, "##:##:##", 8);
+    p = strstr(line, "/autogo-ui-");
+    if (p && strlen(p) >= 17)
+        memcpy(p + 11, "######", 6);
     p = strstr(line, " journal /");
     if (p)
         strcpy(p, " journal #");
 }
 
 /* What differs from run to run: times in ms, the clock, the column "ms" of a table, the journal's
- * path. */
+ * path, the folder of a run. */
 const char *vt_masked(struct vt *v)
 {
     vt_text(v);
