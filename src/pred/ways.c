@@ -49,7 +49,7 @@ static void pass(struct ways *w, const struct pred_node *v)
  */
 static float figure(double v)
 {
-    return (float)(3 * log1p(v));
+    return 3 * (float)log1p(v);
 }
 
 void pred_find_ways(struct pred_net *net)
