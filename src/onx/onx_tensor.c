@@ -159,7 +159,7 @@ static bool leads_outside(const char *dir, const char *path)
     char *base = realpath(dir, NULL), *real = realpath(path, NULL);
     size_t n = base ? strlen(base) : 0;
     bool inside = !real || /* nothing is there: opening it says so */
-                  (base && strncmp(real, base, n) == 0 && (n == 1 || real[n] == '/'));
+                  (base && strncmp(real, base, n) == 0 && (n == 1 || !real[n] || real[n] == '/'));
     free(base);
     free(real);
     return !inside;
