@@ -80,6 +80,14 @@ enum status file_read(const char *path, size_t max_bytes, unsigned char **data, 
     return result;
 }
 
+char *file_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return x_strdup(".");
+    return slash == path ? x_strdup("/") : x_strndup(path, (size_t)(slash - path));
+}
+
 enum status file_writer_open(struct file_writer *w, const char *path, struct err *err)
 {
     memset(w, 0, sizeof *w);

@@ -16,6 +16,9 @@ enum status file_read(const char *path, size_t max_bytes, unsigned char **data, 
 enum status file_read_packed(const char *path, size_t max_bytes, unsigned char **data, size_t *size,
                              struct err *err);
 
+/* The folder part of a path, "." when it has none; caller frees. */
+char *file_folder(const char *path);
+
 /* An atomic writer: open, write to f, then commit or discard (either one frees it). */
 struct file_writer {
     FILE *f;

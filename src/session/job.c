@@ -25,7 +25,8 @@ const char *job_kind_name(enum job_kind k)
                                         [JOB_KEEP] = "keep",       [JOB_FIT] = "fit",
                                         [JOB_WHY] = "why",         [JOB_TIME] = "time",
                                         [JOB_SEARCH] = "search",   [JOB_TAKE] = "take",
-                                        [JOB_COMPARE] = "compare", [JOB_GLANCE] = "glance"};
+                                        [JOB_COMPARE] = "compare", [JOB_GLANCE] = "glance",
+                                        [JOB_OPEN] = "open"};
     return names[k];
 }
 
@@ -74,6 +75,7 @@ void job_free(struct job *j)
     taking_free(j->taking);
     comparing_free(j->comparing);
     glance_free(j->glance);
+    opening_free(j->opening);
     free(j->ids);
     if (j->has_rec) {
         segdb_record_done(&j->rec);
@@ -170,6 +172,8 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
         return comparing_run(j->comparing, &j->cancel, &j->err);
     case JOB_GLANCE:
         return glance_run(j);
+    case JOB_OPEN:
+        return opening_run(j->opening, &j->cancel, &j->err);
     }
     return ST_INTERNAL;
 }
@@ -186,7 +190,8 @@ void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS]
 
 /* ---- the pool ---- */
 
-/* Jobs of training, or searches, in the hands of their lane; stopped ones end soon. */
+/* Jobs of training, searches, or models opened, in the hands of their lane; stopped ones end soon.
+ */
 enum { SLOW_FLYING = 4 };
 
 struct pool;
@@ -201,7 +206,7 @@ struct lane {
 
 struct pool {
     char *path[SEGDB_LAYERS];
-    struct lane quick, slow, search;
+    struct lane quick, slow, search, open;
     struct queue *done;
     int pipe[2];
     VEC(struct job *) waiting; /* in order, urgent ones first */
@@ -236,6 +241,7 @@ static void lane_init(struct lane *l, struct pool *p, int threads, int max_flyin
 static struct lane *lane_of(struct pool *p, const struct job *j)
 {
     return j->kind == JOB_SEARCH                       ? &p->search
+           : j->kind == JOB_OPEN                       ? &p->open
            : j->kind == JOB_FIT || j->kind == JOB_TIME ? &p->slow
                                                        : &p->quick;
 }
@@ -248,7 +254,9 @@ struct pool *pool_new(int threads, char *const path[SEGDB_LAYERS])
     lane_init(&p->quick, p, threads, threads + 1);
     lane_init(&p->slow, p, 1, SLOW_FLYING);
     lane_init(&p->search, p, 1, SLOW_FLYING);
-    p->done = queue_new((size_t)(p->quick.max_flying + p->slow.max_flying + p->search.max_flying));
+    lane_init(&p->open, p, 1, SLOW_FLYING);
+    p->done = queue_new((size_t)(p->quick.max_flying + p->slow.max_flying + p->search.max_flying +
+                                 p->open.max_flying));
     if (pipe2(p->pipe, O_CLOEXEC | O_NONBLOCK) < 0)
         p->pipe[0] = p->pipe[1] = -1;
     return p;
@@ -406,6 +414,7 @@ void pool_free(struct pool *p)
     lane_join(&p->quick);
     lane_join(&p->slow);
     lane_join(&p->search);
+    lane_join(&p->open);
     struct job *j;
     while ((j = queue_try_pop(p->done)))
         job_free(j);
@@ -413,6 +422,7 @@ void pool_free(struct pool *p)
     lane_done(&p->quick);
     lane_done(&p->slow);
     lane_done(&p->search);
+    lane_done(&p->open);
     queue_free(p->done);
     if (p->pipe[0] >= 0) {
         close(p->pipe[0]);
