@@ -121,7 +121,7 @@ static enum status load_file(const char *path, const struct model_opts *o, struc
 {
     unsigned char *bytes;
     size_t n;
-    TRY(file_read(path, ONX_MAX_BYTES, &bytes, &n, err));
+    TRY(file_read_until(path, ONX_MAX_BYTES, o->cancel, &bytes, &n, err));
     if (hash)
         *hash = hash_file(bytes, n);
     enum status st = load_bytes(path, bytes, n, o, out, err);
