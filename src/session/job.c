@@ -174,7 +174,7 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
     case JOB_GLANCE:
         return glance_run(j);
     case JOB_OPEN:
-        return opening_run(j->opening, &j->cancel, &j->err);
+        return opening_run(j->opening, path, &j->cancel, &j->err);
     }
     return ST_INTERNAL;
 }

@@ -8,7 +8,8 @@
  * runs after the other, so that nothing else waits for it. Measuring, which training would disturb,
  * is in that lane too. The autopilot takes hours and has a third lane, and the user waits for the
  * model he opens, not for a repair that was begun before: a fourth. A GLPK problem, an SQLite
- * connection and a Graphviz child live and die on one worker. */
+ * connection and a Graphviz child live and die on one worker; but the connection of the owner's
+ * thread is made where its first model is read (opening.h). */
 #ifndef SESSION_JOB_H
 #define SESSION_JOB_H
 

@@ -12,18 +12,22 @@ void opening_free(struct opening *o)
         bpe_vocab_free(o->read);
     if (o->version)
         version_free(o->version);
+    layers_close(&o->db);
     free(o);
 }
 
 /* ---- on whichever thread ---- */
 
-enum status opening_run(struct opening *o, const int *cancel, struct err *err)
+enum status opening_run(struct opening *o, char *const path[SEGDB_LAYERS], const int *cancel,
+                        struct err *err)
 {
     struct graph *g;
     if (!o->vocab) {
         TRY(vocab_read(o->vocab_path, &o->read, err));
         o->vocab = o->read;
     }
+    if (o->based)
+        TRY(layers_open(&o->db, path, o->generation, err));
     o->how.cancel = cancel;
     TRY(model_read(o->spec, &o->how, &g, o->hashed ? &o->hash : NULL, err));
     char *command = x_asprintf("open %s", o->spec);
@@ -35,7 +39,7 @@ enum status opening_run(struct opening *o, const int *cancel, struct err *err)
 
 /* ---- on the session's thread ---- */
 
-static struct opening *opening_new(const struct session *s, const char *spec)
+static struct opening *opening_new(struct session *s, const char *spec)
 {
     struct opening *o = x_calloc(1, sizeof *o);
     o->spec = x_strdup(spec);
@@ -43,6 +47,9 @@ static struct opening *opening_new(const struct session *s, const char *spec)
     o->hashed = s->opts.journal != SESSION_JOURNAL_OFF;
     o->vocab_path = s->vocab_path;
     o->vocab = s->vocab;
+    layers_look(&s->layers);
+    o->generation = s->layers.generation;
+    o->based = o->hashed && !s->db.db;
     return o;
 }
 
@@ -50,6 +57,10 @@ static struct opening *opening_new(const struct session *s, const char *spec)
 static enum status adopt(struct session *s, struct opening *o, enum session_recover mode,
                          struct err *err)
 {
+    if (!s->db.db) {
+        s->db = o->db;
+        o->db = (struct layers_db){0};
+    }
     if (s->opts.journal != SESSION_JOURNAL_OFF)
         TRY(session_need_db(s, err));
     if (!s->vocab) {
@@ -78,7 +89,7 @@ enum status session_open(struct session *s, const char *spec, enum session_recov
                          struct err *err)
 {
     struct opening *o = opening_new(s, spec);
-    enum status st = opening_run(o, NULL, err);
+    enum status st = opening_run(o, s->layers.path, NULL, err);
     if (st == ST_OK)
         st = adopt(s, o, mode, err);
     opening_free(o);

@@ -3,6 +3,7 @@
 #ifndef SESSION_OPENING_H
 #define SESSION_OPENING_H
 
+#include "session/layers.h"
 #include "session/model.h"
 #include "session/session.h"
 
@@ -15,12 +16,16 @@ struct opening {
     const char *vocab_path;        /* lent by the session */
     const struct bpe_vocab *vocab; /* lent by the session; NULL: to be read */
     struct bpe_vocab *read;        /* result, when it was; owned */
-    struct version *version;       /* result, owned; not yet in the tree */
-    uint64_t hash;                 /* result: model_read's */
+    bool based;                    /* the databases are wanted, as of this generation */
+    unsigned generation;
+    struct layers_db db;     /* result, when they are; owned */
+    struct version *version; /* result, owned; not yet in the tree */
+    uint64_t hash;           /* result: model_read's */
 };
 /* NULL is fine. */
 void opening_free(struct opening *o);
 /* What an OPEN job does. `cancel` may be NULL. */
-enum status opening_run(struct opening *o, const int *cancel, struct err *err);
+enum status opening_run(struct opening *o, char *const path[SEGDB_LAYERS], const int *cancel,
+                        struct err *err);
 
 #endif

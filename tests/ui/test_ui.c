@@ -854,7 +854,7 @@ static void test_opening(void **state)
     /* a tab of its own, which goes when nothing comes */
     shell("mkfifo two.onnx");
     vt_type(v, ":tab two.onnx\r");
-    assert_true(vt_expect(v, " 2 two.onnx opening "));
+    assert_true(vt_expect(v, " 2 two.onnx opening"));
     vt_type(v, ":tab-next\r");
     assert_true(vt_expect(v, " slow.onnx  version 0"));
     shell("echo none >two.onnx");
