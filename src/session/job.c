@@ -194,7 +194,7 @@ void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS]
 /* Jobs of training, searches, or models opened, in the hands of their lane; stopped ones end soon.
  */
 enum { SLOW_FLYING = 4 };
-/* How much nicer workers are than a thread that draws. */
+/* How much nicer workers are than a thread that draws; but not where the user waits for a model. */
 enum { YIELD = 5 };
 
 struct pool;
@@ -223,7 +223,7 @@ static void *worker(void *arg)
     struct pool *p = l->pool;
     struct layers_db db = {0};
     struct job *j;
-    if (p->yields) /* on Linux: of this thread */
+    if (p->yields && l != &p->open) /* on Linux: of this thread */
         setpriority(PRIO_PROCESS, 0, YIELD);
     while ((j = queue_pop(l->todo))) {
         job_run(j, &db, p->path);
