@@ -1347,6 +1347,7 @@ static void check_tabs(int cols, int rows)
     vt_keys(v, "y");
     assert_true(vt_expect(v, "gone on: version 1 of 2"));
     vt_type(v, ":tab zoo:resnet50\r");
+    assert_true(vt_expect(v, "zoo:resnet50  version 0"));
     assert_true(vt_expect(v, "go on where you were? (y/n)"));
     vt_keys(v, "y");
     assert_true(vt_expect(v, "gone on: version 0 of 1"));
