@@ -2,7 +2,6 @@
  * holds everywhere; a word that is no action goes to the session's command language. */
 #include "ui/ui_priv.h"
 
-#include "base/clock.h"
 #include "base/file.h"
 #include "family/family.h"
 #include "session/field.h"
@@ -30,81 +29,6 @@ char *ui_expand(const char *path)
     if (path[0] == '~' && path[1] == '/' && home)
         return x_asprintf("%s%s", home, path + 1);
     return x_strdup(path);
-}
-
-/* ---- opening ---- */
-
-static void answer_recover(struct ui *ui, bool yes)
-{
-    struct err err = {0};
-    enum status st = session_recover(ui->tab->session, yes ? SESSION_RECOVER : SESSION_FRESH, &err);
-    ui_edited(ui);
-    record_versions(ui);
-    if (st != ST_OK)
-        ui_fail(ui, &err);
-    else if (yes)
-        ui_say(ui, "gone on: version %d of %d", session_cursor(ui->tab->session),
-               session_n_versions(ui->tab->session) - 1);
-    else
-        ui_say(ui, "begun anew; the earlier journal is kept beside the new one");
-}
-
-static void ask_recover(struct ui *ui, bool ask)
-{
-    const struct session_pending *p = session_pending(ui->tab->session);
-    struct err err = {0};
-    char line[200];
-    if (!p)
-        return;
-    if (p->edits == 0 || p->changed || !ask) {
-        bool lost = p->edits > 0, changed = p->changed;
-        if (session_recover(ui->tab->session, SESSION_FRESH, &err) != ST_OK)
-            ui_fail(ui, &err);
-        else if (lost)
-            ui_say(ui, "%sthe last session of it is set aside",
-                   changed ? "the model changed: " : "");
-        return;
-    }
-    snprintf(line, sizeof line, "go on where you were? (y/n)  %d edit%s, last %s%s ", p->edits,
-             p->edits == 1 ? "" : "s", p->time, p->closed ? "" : ", not closed");
-    ui_ask(ui, line, answer_recover);
-}
-
-enum status command_open(struct ui *ui, const char *spec, bool ask, struct err *err)
-{
-    char word[600], *path = ui_expand(spec);
-    ui_say(ui, "opening %s ...", path);
-    ui->opening = true;
-    frame_draw(ui);
-    ui->opening = false;
-    ui->message[0] = 0;
-    double begin = clock_s();
-    enum status st = session_open(ui->tab->session, path, SESSION_ASK, err);
-    ui->stats.opened = clock_s() - begin;
-    ui_log(ui, "open", "%s %s %.1f ms", path, st == ST_OK ? "ok" : "failed",
-           ui->stats.opened * 1e3);
-    if (st != ST_OK) {
-        free(path);
-        return st;
-    }
-    recent_add(ui, path);
-    ui_did(ui, "open %s", ui_quoted(path, word, sizeof word));
-    free(path);
-    ui_pop_to(ui, VIEW_MODELS);
-    ui_push(ui, VIEW_SEGMENTS);
-    ui_edited(ui);
-    ui_notices(ui);
-    ask_recover(ui, ask);
-    return ST_OK;
-}
-
-void ui_open_model(struct ui *ui, const char *spec)
-{
-    struct err err = {0};
-    if (tab_has(ui, spec))
-        return;
-    if (command_open(ui, spec, true, &err) != ST_OK)
-        ui_fail(ui, &err);
 }
 
 /* ---- writing ---- */

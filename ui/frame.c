@@ -75,6 +75,15 @@ static void draw_top(struct ui *ui, int w)
     draw_costs(ui, x, edge);
 }
 
+static void draw_message(const struct ui *ui, int y, int w)
+{
+    const char *opening = session_opening(ui->tab->session);
+    if (ui->message[0] || !opening)
+        screen_put(y, 0, w, ui->message[0] ? ui->message_style : STYLE_TEXT, ui->message);
+    else
+        screen_putf(y, 0, w, STYLE_TEXT, "opening %s ... (Esc stops it)", opening);
+}
+
 /* Keys that mean something here, as many as there is room for; help stands at the right. */
 static void draw_keys(const struct ui *ui, enum view_id v, int y, int w)
 {
@@ -118,7 +127,7 @@ void frame_draw(struct ui *ui)
         if (tabs)
             tabs_draw(ui, 1, w);
         draw_top(ui, w); /* after the view, which may have asked for a drawing */
-        screen_put(h - 2, 0, w, ui->message[0] ? ui->message_style : STYLE_TEXT, ui->message);
+        draw_message(ui, h - 2, w);
         if (ui->prompt.kind != PROMPT_NONE)
             prompt_draw(&ui->prompt, h - 1, w);
         else if (ui->play)

@@ -67,6 +67,15 @@ void play_trouble(struct ui *ui, const char *notice)
         }
 }
 
+bool play_failed(struct ui *ui, struct err *err)
+{
+    const struct play *p = ui->play;
+    if (!p || !p->last)
+        return false;
+    fail(ui, err, p->last->line);
+    return true;
+}
+
 /* ---- steps ---- */
 
 static void stop(struct ui *ui, enum play_stop how)
@@ -124,7 +133,7 @@ bool play_runs(const struct ui *ui)
 
 bool play_is_ready(const struct ui *ui)
 {
-    return play_runs(ui) && !session_busy(ui->tab->session);
+    return play_runs(ui) && !session_busy(ui->tab->session) && !ui_opening(ui);
 }
 
 void play_step(struct ui *ui)

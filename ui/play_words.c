@@ -7,7 +7,10 @@
 
 static enum status play_open(struct ui *ui, const char *line, const char *arg, struct err *err)
 {
-    return *arg ? command_open(ui, arg, false, err) : command_line(ui, line, err);
+    if (!*arg)
+        return command_line(ui, line, err);
+    command_open(ui, arg, false);
+    return ST_OK;
 }
 
 static enum status play_export(struct ui *ui, const char *line, const char *arg, struct err *err)

@@ -88,6 +88,13 @@ void tab_step(struct ui *ui, int step)
 
 /* ---- opening ---- */
 
+/* What it has, or will have; "" for nothing. */
+static const char *named(const struct tab *t)
+{
+    const char *opening = session_opening(t->session);
+    return opening ? opening : session_spec(t->session);
+}
+
 /* Two names of a file are one model. */
 static bool same_model(const char *a, const char *b)
 {
@@ -101,8 +108,7 @@ static bool same_model(const char *a, const char *b)
 bool tab_has(struct ui *ui, const char *spec)
 {
     for (int i = 0; i < ui->n_tabs; i++)
-        if (ui->tabs[i] != ui->tab && session_is_open(ui->tabs[i]->session) &&
-            same_model(session_spec(ui->tabs[i]->session), spec)) {
+        if (ui->tabs[i] != ui->tab && same_model(named(ui->tabs[i]), spec)) {
             show(ui, i);
             ui_say(ui, "%s is open here, in tab %d", spec, i + 1);
             return true;
@@ -122,13 +128,8 @@ void ui_open_tab(struct ui *ui, const char *spec)
     tab_new(ui);
     if (!*spec)
         return;
-    struct err err = {0};
-    struct tab *t = ui->tab;
-    if (command_open(ui, spec, true, &err) != ST_OK) {
-        tab_drop(ui, t);
-        ui->tab = before;
-        ui_fail(ui, &err);
-    }
+    ui->tab->opening.from = before;
+    command_open(ui, spec, true);
 }
 
 /* ---- the line of tabs ---- */
@@ -137,10 +138,12 @@ void ui_open_tab(struct ui *ui, const char *spec)
 static const char *label(const struct ui *ui, int i, char *buf, size_t size)
 {
     struct session *s = ui->tabs[i]->session;
-    const char *spec = session_is_open(s) ? session_spec(s) : "models";
+    const char *spec = *named(ui->tabs[i]) ? named(ui->tabs[i]) : "models";
     const char *slash = strncmp(spec, "zoo:", 4) == 0 ? NULL : strrchr(spec, '/');
     char state[40] = "";
-    if (session_fit_running(s))
+    if (session_opening(s))
+        snprintf(state, sizeof state, " opening");
+    else if (session_fit_running(s))
         snprintf(state, sizeof state, " training %d %%", session_fit_percent(s));
     else if (session_search_running(s))
         snprintf(state, sizeof state, " searching %d %%", session_search_percent(s));

@@ -47,11 +47,6 @@ const char *ui_first_key(const struct ui *ui, enum action a, enum view_id v, cha
     return buf;
 }
 
-bool ui_opening(const struct ui *ui)
-{
-    return ui->opening;
-}
-
 char *ui_take_folder(struct ui *ui)
 {
     char *folder = ui->folder;
@@ -362,6 +357,8 @@ static void take_key(struct ui *ui, int key)
         prompt_answer(ui, prompt_key(&ui->prompt, key));
         return;
     }
+    if (key == INPUT_ESC && opening_stop(ui))
+        return;
     if (play_key(ui, key))
         return;
     ui->message[0] = 0;
@@ -423,6 +420,7 @@ static void take_results(struct ui *ui, unsigned arg)
 {
     (void)arg;
     unsigned what = session_poll(ui->tab->session);
+    ui->tab->opening.read |= (what & SESSION_CHANGED_OPENED) != 0;
     if (what)
         ui_tell(ui, what);
     if (what & SESSION_CHANGED_VERSION) {
@@ -432,12 +430,12 @@ static void take_results(struct ui *ui, unsigned arg)
     ui_notices(ui);
 }
 
-/* Feeds the script; true when it had something to do. */
+/* Feeds the script; true when it had something to do. A model comes before the keys that follow. */
 static bool take_script(struct ui *ui)
 {
     int key = 0;
-    ui->waits = false;
-    if (!ui->script)
+    ui->waits = ui->script && ui_opening(ui);
+    if (!ui->script || ui->waits)
         return false;
     switch (input_script_next(ui->script, tabs_any(ui, session_busy) || play_runs(ui), &key)) {
     case INPUT_STEP_KEY:
@@ -504,6 +502,8 @@ static void loop(struct ui *ui)
             ui->quit = true;
         else if (fd[0].revents & POLLIN)
             keys = take_keys(ui);
+        if (!ui->quit)
+            opening_look(ui);
         if (!ui->quit && take_script(ui))
             keys = true;
         if (!ui->quit && play_is_ready(ui))

@@ -38,6 +38,13 @@ struct tab {
     struct ui_place place;
     struct heat_costs costs;
     char *text; /* of VIEW_OUTPUT */
+    struct {
+        bool ask;         /* whether to go on with an earlier session, else that is set aside */
+        bool read;        /* the session has an answer */
+        bool unasked;     /* the question is still to be put */
+        double begun;     /* when */
+        struct tab *from; /* where it was asked for, of a tab made for it; may be gone */
+    } opening;
 };
 
 struct ui {
@@ -56,7 +63,7 @@ struct ui {
     struct recording *recording; /* record.c, or NULL */
     struct play *play;           /* play.c, or NULL */
     struct config config;
-    bool read_only, opening;
+    bool read_only;
     char *folder; /* that the first view is to show, or NULL */
     struct log log;
     struct stats stats;
@@ -128,8 +135,6 @@ void frame_draw(struct ui *ui);
 void command_run(struct ui *ui, const char *line);
 /* A line of the session's language; the views follow it. */
 enum status command_line(struct ui *ui, const char *line, struct err *err);
-/* Opens a model. `ask`: whether to go on with an earlier session of it, else that is set aside. */
-enum status command_open(struct ui *ui, const char *spec, bool ask, struct err *err);
 /* Asks first when the file exists; ui->path is the path then. */
 void command_ask_to_write(struct ui *ui, const char *path,
                           void (*write_it)(struct ui *ui, bool yes));
@@ -139,6 +144,15 @@ void command_action(struct ui *ui, enum action a, const char *arg);
 void command_complete(void *ctx, const char *text, struct prompt_words *out);
 void command_filter(struct ui *ui, const char *text);
 void command_undo(struct ui *ui, bool redo);
+
+/* opening.c */
+/* Begins to open a model. `ask`: whether to go on with an earlier session of it, else that is set
+ * aside. */
+void command_open(struct ui *ui, const char *spec, bool ask);
+/* In the shown tab; false: nothing is being opened. */
+bool opening_stop(struct ui *ui);
+/* Puts what was read in place; but nothing behind a line that is being typed or a question. */
+void opening_look(struct ui *ui);
 
 /* record.c (ui_did is in view.h) */
 void record_begin(struct ui *ui, const char *path);
@@ -156,6 +170,8 @@ void play_begin(struct ui *ui, const char *path);
 void play_done(struct ui *ui);
 /* Something that ended in the background went wrong. */
 void play_trouble(struct ui *ui, const char *notice);
+/* What its last command began went wrong; false: nothing is played. */
+bool play_failed(struct ui *ui, struct err *err);
 /* It is under way, and waits for no key. */
 bool play_runs(const struct ui *ui);
 /* The next step can be done now. */

@@ -93,10 +93,11 @@ void ui_did_pin(struct ui *ui, int32_t node, int64_t channels);
 /* As one word of the command language; into buf, returned. */
 const char *ui_quoted(const char *text, char *buf, size_t size);
 
+/* Begins to. */
 void ui_open_model(struct ui *ui, const char *spec);
 /* In a tab of its own; "": a new tab with the first view. */
 void ui_open_tab(struct ui *ui, const char *spec);
-/* A model is being opened: nothing else is to be begun. */
+/* A model is being opened in the shown tab: no other is to be looked into. */
 bool ui_opening(const struct ui *ui);
 /* "~/x" as a shell would read it; caller frees. */
 char *ui_expand(const char *path);

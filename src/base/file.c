@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,17 +20,40 @@ static enum status io_error(struct err *err, const char *path, const char *what,
     return ST_IO;
 }
 
+/* So much between two looks at the flag; what comes from a pipe may not come for ever. */
+enum { PIECE = 16 << 20, LOOK_MS = 50 };
+
+/* As read(), which goes on once there is something, or the flag is set: ECANCELED. */
+static ssize_t read_piece(int fd, void *buf, size_t n, const int *cancel)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    if (!cancel)
+        return read(fd, buf, n);
+    do {
+        if (__atomic_load_n(cancel, __ATOMIC_RELAXED)) {
+            errno = ECANCELED;
+            return -1;
+        }
+    } while (poll(&p, 1, LOOK_MS) == 0);
+    return read(fd, buf, n < PIECE ? n : PIECE);
+}
+
 static enum status read_fd(int fd, const char *path, size_t max_bytes, size_t guess,
-                           unsigned char **data, size_t *size, struct err *err)
+                           const int *cancel, unsigned char **data, size_t *size, struct err *err)
 {
     size_t cap = guess + 1, n = 0;
     unsigned char *buf = x_try_calloc(1, cap);
     for (;;) {
         if (!buf)
             return io_error(err, path, "cannot read", ENOMEM);
-        ssize_t got = read(fd, buf + n, cap - n);
-        if (got < 0 && errno == EINTR)
+        ssize_t got = read_piece(fd, buf + n, cap - n, cancel);
+        if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
+        if (got < 0 && errno == ECANCELED) {
+            free(buf);
+            err_set(err, ST_CANCELLED, "interrupted");
+            return err_in_file(err, path), ST_CANCELLED;
+        }
         if (got < 0) {
             int e = errno;
             free(buf);
@@ -57,10 +81,10 @@ static enum status read_fd(int fd, const char *path, size_t max_bytes, size_t gu
     return ST_OK;
 }
 
-enum status file_read(const char *path, size_t max_bytes, unsigned char **data, size_t *size,
-                      struct err *err)
+enum status file_read_until(const char *path, size_t max_bytes, const int *cancel,
+                            unsigned char **data, size_t *size, struct err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | (cancel ? O_NONBLOCK : 0));
     if (fd < 0)
         return io_error(err, path, "cannot open", errno);
     struct stat st;
@@ -75,9 +99,23 @@ enum status file_read(const char *path, size_t max_bytes, unsigned char **data, 
         result = ST_IO;
     } else
         result = read_fd(fd, path, max_bytes, S_ISREG(st.st_mode) ? (size_t)st.st_size : 65536,
-                         data, size, err);
+                         cancel, data, size, err);
     close(fd);
     return result;
+}
+
+enum status file_read(const char *path, size_t max_bytes, unsigned char **data, size_t *size,
+                      struct err *err)
+{
+    return file_read_until(path, max_bytes, NULL, data, size, err);
+}
+
+char *file_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash)
+        return x_strdup(".");
+    return slash == path ? x_strdup("/") : x_strndup(path, (size_t)(slash - path));
 }
 
 enum status file_writer_open(struct file_writer *w, const char *path, struct err *err)

@@ -12,9 +12,17 @@
 enum status file_read(const char *path, size_t max_bytes, unsigned char **data, size_t *size,
                       struct err *err);
 
-/* The same, unpacked when the file is gzip's. ST_MODEL: it is damaged or cut off. */
+/* The same until an atomic flag is set: ST_CANCELLED, also when a pipe has no writer. NULL: never.
+ */
+enum status file_read_until(const char *path, size_t max_bytes, const int *cancel,
+                            unsigned char **data, size_t *size, struct err *err);
+
+/* As file_read, unpacked when the file is gzip's. ST_MODEL: it is damaged or cut off. */
 enum status file_read_packed(const char *path, size_t max_bytes, unsigned char **data, size_t *size,
                              struct err *err);
+
+/* The folder part of a path, "." when it has none; caller frees. */
+char *file_folder(const char *path);
 
 /* An atomic writer: open, write to f, then commit or discard (either one frees it). */
 struct file_writer {

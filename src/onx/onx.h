@@ -21,6 +21,7 @@
  * nodes, cyclic; ST_UNSUPPORTED op set < 7 or a size we cannot hold. The error names file and node.
  */
 enum status onx_load(struct graph **out, const char *path, struct err *err);
+#define ONX_MAX_BYTES ((size_t)INT32_MAX) /* protobuf's limit of one message */
 enum status onx_load_bytes(struct graph **out, const unsigned char *bytes, size_t size,
                            const char *dir_of_external_data, struct err *err);
 /* Recipes (graph/tensor.h) are expanded. A graph without weights' bytes above 2 GiB in all is
@@ -39,6 +40,8 @@ enum status onx_check_file(const char *path, struct err *err);
 /* CG JSON (fields: name, input, nodes[], edges[], see autogo(5)). A CG has no weights: they become
  * He-normal recipes from `seed`. Ids in the graph are the ids of the file. */
 enum status cgjson_load(struct graph **out, const char *path, uint64_t seed, struct err *err);
+enum status cgjson_load_bytes(struct graph **out, const unsigned char *bytes, size_t size,
+                              uint64_t seed, struct err *err);
 /* The words for operators in CG JSON; NULL past the end. */
 const char *cgjson_op_at(int i);
 /* ST_UNSUPPORTED naming the first node that the format has no word for. */

@@ -388,14 +388,13 @@ static enum status read_graph(struct reader *r, const cJSON *root, struct graph 
     return graph_edit_freeze(e, out, r->err);
 }
 
-enum status cgjson_load(struct graph **out, const char *path, uint64_t seed, struct err *err)
+enum status cgjson_load_bytes(struct graph **out, const unsigned char *bytes, size_t size,
+                              uint64_t seed, struct err *err)
 {
-    unsigned char *bytes;
-    size_t size;
     struct reader r = {.seed = seed, .err = err};
-    TRY(file_read(path, MAX_FILE, &bytes, &size, err));
+    if (size > MAX_FILE)
+        return err_set(err, ST_IO, "larger than %zu bytes", MAX_FILE);
     cJSON *root = cJSON_ParseWithLength((const char *)bytes, size);
-    free(bytes);
     enum status st = root ? read_graph(&r, root, out)
                           : err_set(err, ST_MODEL, size ? "not JSON" : "the file is empty");
     cJSON_Delete(root);
@@ -405,6 +404,16 @@ enum status cgjson_load(struct graph **out, const char *path, uint64_t seed, str
         vec_done(&r.item[id].to);
     }
     free(r.item);
+    return st;
+}
+
+enum status cgjson_load(struct graph **out, const char *path, uint64_t seed, struct err *err)
+{
+    unsigned char *bytes;
+    size_t size;
+    TRY(file_read(path, MAX_FILE, &bytes, &size, err));
+    enum status st = cgjson_load_bytes(out, bytes, size, seed, err);
+    free(bytes);
     if (st != ST_OK)
         err_in_file(err, path);
     return st;

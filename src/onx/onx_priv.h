@@ -14,8 +14,6 @@
 #error "ONNX raw_data is little-endian and is used in place"
 #endif
 
-/* protobuf's limit of one message. */
-#define ONX_MAX_BYTES ((size_t)INT32_MAX)
 /* The newest operator set that libonnx 1.12 knows. */
 #define ONX_MAX_OPSET 17
 

@@ -169,21 +169,12 @@ enum status onx_parse(struct onx_origin **out, const unsigned char *bytes, size_
     return ST_OK;
 }
 
-/* The folder part of a path; caller frees. */
-static char *folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    if (!slash)
-        return x_strdup(".");
-    return slash == path ? x_strdup("/") : x_strndup(path, (size_t)(slash - path));
-}
-
 enum status onx_parse_file(struct onx_origin **out, const char *path, struct err *err)
 {
     unsigned char *bytes;
     size_t size;
     struct onx_origin *o = NULL;
-    char *dir = folder_of(path);
+    char *dir = file_folder(path);
     enum status st = file_read(path, ONX_MAX_BYTES, &bytes, &size, err);
     if (st == ST_OK) {
         st = onx_parse(&o, bytes, size, err);

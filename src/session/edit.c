@@ -98,7 +98,7 @@ enum status edit_version(struct session *s, int k, const struct job *j, struct v
     str_add(&command, name);
     wants_to_words(&j->wants, j->fragment, &command);
     settings_add_words(&j->how, &command);
-    enum status st = version_new(s, j->cand.graph, str_text(&command), out, err);
+    enum status st = version_new(s->vocab, j->cand.graph, str_text(&command), out, err);
     str_done(&command);
     return st;
 }

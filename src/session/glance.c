@@ -72,7 +72,7 @@ static void describe(const struct graph *g, struct session_glance *out)
 static enum status read_model(const struct job *j, struct graph **out, struct err *err)
 {
     struct stat info;
-    struct model_opts o = {.seed = j->seed, .input_shape = j->input_shape};
+    struct model_opts o = {.seed = j->seed, .input_shape = j->input_shape, .cancel = &j->cancel};
     if (stat(j->path, &info) == 0 && !S_ISREG(info.st_mode)) {
         err_set(err, ST_USAGE, "no regular file");
         return err_in_file(err, j->path);

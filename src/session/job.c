@@ -26,7 +26,8 @@ const char *job_kind_name(enum job_kind k)
                                         [JOB_KEEP] = "keep",       [JOB_FIT] = "fit",
                                         [JOB_WHY] = "why",         [JOB_TIME] = "time",
                                         [JOB_SEARCH] = "search",   [JOB_TAKE] = "take",
-                                        [JOB_COMPARE] = "compare", [JOB_GLANCE] = "glance"};
+                                        [JOB_COMPARE] = "compare", [JOB_GLANCE] = "glance",
+                                        [JOB_OPEN] = "open"};
     return names[k];
 }
 
@@ -75,6 +76,7 @@ void job_free(struct job *j)
     taking_free(j->taking);
     comparing_free(j->comparing);
     glance_free(j->glance);
+    opening_free(j->opening);
     free(j->ids);
     if (j->has_rec) {
         segdb_record_done(&j->rec);
@@ -171,6 +173,8 @@ static enum status run_kind(struct job *j, struct layers_db *db, char *const pat
         return comparing_run(j->comparing, &j->cancel, &j->err);
     case JOB_GLANCE:
         return glance_run(j);
+    case JOB_OPEN:
+        return opening_run(j->opening, path, &j->cancel, &j->err);
     }
     return ST_INTERNAL;
 }
@@ -187,9 +191,10 @@ void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS]
 
 /* ---- the pool ---- */
 
-/* Jobs of training, or searches, in the hands of their lane; stopped ones end soon. */
+/* Jobs of training, searches, or models opened, in the hands of their lane; stopped ones end soon.
+ */
 enum { SLOW_FLYING = 4 };
-/* How much nicer workers are than a thread that draws. */
+/* How much nicer workers are than a thread that draws; but not where the user waits for a model. */
 enum { YIELD = 5 };
 
 struct pool;
@@ -204,7 +209,7 @@ struct lane {
 
 struct pool {
     char *path[SEGDB_LAYERS];
-    struct lane quick, slow, search;
+    struct lane quick, slow, search, open;
     struct queue *done;
     int pipe[2];
     bool yields;
@@ -218,7 +223,7 @@ static void *worker(void *arg)
     struct pool *p = l->pool;
     struct layers_db db = {0};
     struct job *j;
-    if (p->yields) /* on Linux: of this thread */
+    if (p->yields && l != &p->open) /* on Linux: of this thread */
         setpriority(PRIO_PROCESS, 0, YIELD);
     while ((j = queue_pop(l->todo))) {
         job_run(j, &db, p->path);
@@ -242,6 +247,7 @@ static void lane_init(struct lane *l, struct pool *p, int threads, int max_flyin
 static struct lane *lane_of(struct pool *p, const struct job *j)
 {
     return j->kind == JOB_SEARCH                       ? &p->search
+           : j->kind == JOB_OPEN                       ? &p->open
            : j->kind == JOB_FIT || j->kind == JOB_TIME ? &p->slow
                                                        : &p->quick;
 }
@@ -255,7 +261,9 @@ struct pool *pool_new(int threads, bool yields, char *const path[SEGDB_LAYERS])
     lane_init(&p->quick, p, threads, threads + 1);
     lane_init(&p->slow, p, 1, SLOW_FLYING);
     lane_init(&p->search, p, 1, SLOW_FLYING);
-    p->done = queue_new((size_t)(p->quick.max_flying + p->slow.max_flying + p->search.max_flying));
+    lane_init(&p->open, p, 1, SLOW_FLYING);
+    p->done = queue_new((size_t)(p->quick.max_flying + p->slow.max_flying + p->search.max_flying +
+                                 p->open.max_flying));
     if (pipe2(p->pipe, O_CLOEXEC | O_NONBLOCK) < 0)
         p->pipe[0] = p->pipe[1] = -1;
     return p;
@@ -413,6 +421,7 @@ void pool_free(struct pool *p)
     lane_join(&p->quick);
     lane_join(&p->slow);
     lane_join(&p->search);
+    lane_join(&p->open);
     struct job *j;
     while ((j = queue_try_pop(p->done)))
         job_free(j);
@@ -420,6 +429,7 @@ void pool_free(struct pool *p)
     lane_done(&p->quick);
     lane_done(&p->slow);
     lane_done(&p->search);
+    lane_done(&p->open);
     queue_free(p->done);
     if (p->pipe[0] >= 0) {
         close(p->pipe[0]);

@@ -6,8 +6,10 @@
  * first. Cancelling sets the job's flag, which long work polls; its result is dropped.
  * Training takes minutes: it has a lane of its own, one thread after the workers, in which one job
  * runs after the other, so that nothing else waits for it. Measuring, which training would disturb,
- * is in that lane too. The autopilot takes hours and has a third lane.
- * A GLPK problem, an SQLite connection and a Graphviz child live and die on one worker. */
+ * is in that lane too. The autopilot takes hours and has a third lane, and the user waits for the
+ * model he opens, not for a repair that was begun before: a fourth. A GLPK problem, an SQLite
+ * connection and a Graphviz child live and die on one worker; but the connection of the owner's
+ * thread is made where its first model is read (opening.h). */
 #ifndef SESSION_JOB_H
 #define SESSION_JOB_H
 
@@ -18,6 +20,7 @@
 #include "session/evolution.h"
 #include "session/glance.h"
 #include "session/layers.h"
+#include "session/opening.h"
 #include "session/session.h"
 #include "session/taking.h"
 #include "session/training.h"
@@ -37,7 +40,8 @@ enum job_kind {
     JOB_SEARCH,
     JOB_TAKE,
     JOB_COMPARE,
-    JOB_GLANCE
+    JOB_GLANCE,
+    JOB_OPEN
 };
 
 struct job {
@@ -82,6 +86,7 @@ struct job {
     struct taking *taking;         /* TAKE: with the results */
     struct comparing *comparing;   /* COMPARE: with the results */
     struct session_glance *glance; /* GLANCE, result */
+    struct opening *opening;       /* OPEN: with the results */
     int wake;                      /* FIT, SEARCH: where a byte tells of progress */
 
     double seconds;     /* that it took */

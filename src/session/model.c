@@ -1,5 +1,6 @@
 #include "session/model.h"
 
+#include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "dot/dot.h"
@@ -85,20 +86,46 @@ static bool looks_like_json(const unsigned char *p, size_t n)
     return i < n && p[i] == '{';
 }
 
-static enum status load_file(const char *path, uint64_t seed, struct graph **out, struct err *err)
+/* Of the bytes of a file, a MiB at a time, each with the hash so far as its seed: journals have it.
+ */
+static uint64_t hash_file(const unsigned char *bytes, size_t n)
 {
-    bool json = str_ends(path, ".json");
-    struct stat info;
-    /* what is read from a pipe is gone: a pipe is taken for what its name says */
-    if (!json && stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
-        FILE *f = fopen(path, "rb");
-        unsigned char head[64];
-        size_t n = f ? fread(head, 1, sizeof head, f) : 0;
-        json = looks_like_json(head, n);
-        if (f)
-            fclose(f);
-    }
-    enum status st = json ? cgjson_load(out, path, seed, err) : onx_load(out, path, err);
+    enum { CHUNK = 1 << 20 };
+    uint64_t h = 0;
+    for (size_t at = 0; at < n; at += CHUNK)
+        h = hash_bytes(bytes + at, n - at < CHUNK ? n - at : CHUNK, h);
+    return h;
+}
+
+static enum status not_stopped(const struct model_opts *o, struct err *err)
+{
+    return o->cancel && __atomic_load_n(o->cancel, __ATOMIC_RELAXED)
+               ? err_set(err, ST_CANCELLED, "interrupted")
+               : ST_OK;
+}
+
+static enum status load_bytes(const char *path, const unsigned char *bytes, size_t n,
+                              const struct model_opts *o, struct graph **out, struct err *err)
+{
+    TRY(not_stopped(o, err));
+    if (str_ends(path, ".json") || looks_like_json(bytes, n))
+        return cgjson_load_bytes(out, bytes, n, o->seed, err);
+    char *folder = file_folder(path);
+    enum status st = onx_load_bytes(out, bytes, n, folder, err);
+    free(folder);
+    return st;
+}
+
+static enum status load_file(const char *path, const struct model_opts *o, struct graph **out,
+                             uint64_t *hash, struct err *err)
+{
+    unsigned char *bytes;
+    size_t n;
+    TRY(file_read_until(path, ONX_MAX_BYTES, o->cancel, &bytes, &n, err));
+    if (hash)
+        *hash = hash_file(bytes, n);
+    enum status st = load_bytes(path, bytes, n, o, out, err);
+    free(bytes);
     if (st != ST_OK)
         err_in_file(err, path);
     return st;
@@ -113,17 +140,23 @@ static void hint_input_shape(struct err *err)
         memcpy(err->msg + n, hint, sizeof hint);
 }
 
-enum status model_open(const char *spec, const struct model_opts *opts, struct graph **out,
-                       struct err *err)
+enum status model_read(const char *spec, const struct model_opts *opts, struct graph **out,
+                       uint64_t *hash, struct err *err)
 {
+    static const struct model_opts none = {0};
+    const struct model_opts *o = opts ? opts : &none;
     struct graph *g = NULL, *typed = NULL;
-    uint64_t seed = opts ? opts->seed : 0;
-    enum status st =
-        family_is_spec(spec) ? family_build(spec, seed, &g, err) : load_file(spec, seed, &g, err);
+    struct stat info;
+    /* one and the same pipe gives other bytes another time */
+    bool family = family_is_spec(spec),
+         file = !family && stat(spec, &info) == 0 && S_ISREG(info.st_mode);
+    enum status st = family ? family_build(spec, o->seed, &g, err)
+                            : load_file(spec, o, &g, file ? hash : NULL, err);
     if (st != ST_OK)
         return err_in_file(err, spec), st;
-    if (opts && opts->input_shape)
-        st = override_shape(&g, opts->input_shape, err);
+    st = not_stopped(o, err);
+    if (st == ST_OK && o->input_shape)
+        st = override_shape(&g, o->input_shape, err);
     if (st == ST_OK)
         st = shape_infer_strict(g, &typed, err);
     graph_unref(g);
@@ -131,44 +164,16 @@ enum status model_open(const char *spec, const struct model_opts *opts, struct g
         hint_input_shape(err);
     if (st != ST_OK)
         return err_in_file(err, spec), st;
+    if (hash && !file)
+        *hash = graph_hash(typed);
     *out = typed;
     return ST_OK;
 }
 
-/* Of the bytes of a file, a MiB at a time, each with the hash so far as its seed: a model of 100 MB
- * need not be held twice. */
-static enum status hash_file(const char *path, uint64_t *out, struct err *err)
+enum status model_open(const char *spec, const struct model_opts *opts, struct graph **out,
+                       struct err *err)
 {
-    enum { CHUNK = 1 << 20 };
-    FILE *f = fopen(path, "rb");
-    unsigned char *buf = x_malloc(CHUNK);
-    uint64_t h = 0;
-    size_t n;
-    if (f)
-        setvbuf(f, NULL, _IONBF, 0);
-    while (f && (n = fread(buf, 1, CHUNK, f)) > 0)
-        h = hash_bytes(buf, n, h);
-    bool good = f && !ferror(f);
-    if (f)
-        fclose(f);
-    free(buf);
-    if (!good) {
-        err_set(err, ST_IO, "cannot read");
-        return err_in_file(err, path), ST_IO;
-    }
-    *out = h;
-    return ST_OK;
-}
-
-enum status model_hash(const char *spec, const struct graph *g, uint64_t *out, struct err *err)
-{
-    struct stat info;
-    /* a pipe has been read to its end */
-    bool file = !family_is_spec(spec) && stat(spec, &info) == 0 && S_ISREG(info.st_mode);
-    if (file)
-        return hash_file(spec, out, err);
-    *out = graph_hash(g);
-    return ST_OK;
+    return model_read(spec, opts, out, NULL, err);
 }
 
 static const char *suffix_of(const char *path)

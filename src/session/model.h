@@ -7,6 +7,7 @@
 struct model_opts {
     uint64_t seed;           /* of weights that the source does not have */
     const char *input_shape; /* "NAME=1x3x224x224", or without NAME= for the only input; NULL */
+    const int *cancel;       /* atomic flag, looked at between steps: ST_CANCELLED; NULL: never */
 };
 
 /* `spec` is an ONNX file, a CG JSON file, "zoo:NAME" or an architecture string. The graph is
@@ -14,8 +15,10 @@ struct model_opts {
  * whose spatial sizes are open is ST_UNSUPPORTED. */
 enum status model_open(const char *spec, const struct model_opts *opts, struct graph **out,
                        struct err *err);
-/* Hash of what `spec` names: the bytes of a file, else of the graph. */
-enum status model_hash(const char *spec, const struct graph *g, uint64_t *out, struct err *err);
+/* The same, and the hash of what `spec` names: of the bytes of a file, which is read once, else of
+ * the graph. */
+enum status model_read(const char *spec, const struct model_opts *opts, struct graph **out,
+                       uint64_t *hash, struct err *err);
 
 /* Writes g by suffix: onnx json dot svg png pdf py. segment_of: per node slot, or NULL. */
 enum status model_write(const struct graph *g, const int *segment_of, const char *path,

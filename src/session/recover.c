@@ -268,7 +268,7 @@ static enum status reopen_with_seed(struct session *s, uint64_t seed, struct err
     struct version *v;
     struct model_opts mo = {.seed = seed, .input_shape = s->input_shape};
     TRY(model_open(s->spec, &mo, &g, err));
-    enum status st = version_new(s, g, s->version.at[0]->command, &v, err);
+    enum status st = version_new(s->vocab, g, s->version.at[0]->command, &v, err);
     graph_unref(g);
     if (st != ST_OK)
         return st;

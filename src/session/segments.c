@@ -4,11 +4,11 @@
 
 #include <stdlib.h>
 
-enum status segments_cut(struct session *s, struct version *v, struct err *err)
+enum status segments_cut(const struct bpe_vocab *vocab, struct version *v, struct err *err)
 {
-    if (v->segmented || !s->vocab)
+    if (v->segmented || !vocab)
         return ST_OK;
-    TRY(bpe_segment_graph(s->vocab, v->graph, &v->seg, err));
+    TRY(bpe_segment_graph(vocab, v->graph, &v->seg, err));
     v->segmented = true;
     int n = v->seg.n_segments, slots = graph_n_slots(v->graph);
     v->segment = x_calloc((size_t)n + 1, sizeof *v->segment);

@@ -56,10 +56,10 @@ struct session *session_new(const struct session_opts *opts)
     return s;
 }
 
-/* Everything that belongs to the model at hand. */
-static void drop_model(struct session *s)
+void session_drop_model(struct session *s)
 {
     pool_cancel(s->pool, -1);
+    session_open_stop(s);
     session_glance_stop(s);
     candidates_drop(s);
     batch_done(s);
@@ -86,7 +86,7 @@ void session_free(struct session *s)
 {
     if (!s)
         return;
-    drop_model(s);
+    session_drop_model(s);
     pool_free(s->pool);
     searching_done(s);
     glance_done(s);
@@ -113,14 +113,17 @@ void session_free(struct session *s)
     free(s);
 }
 
-/* ---- opening ---- */
+/* ---- what it works with ---- */
+
+enum status vocab_read(const char *path, struct bpe_vocab **out, struct err *err)
+{
+    enum status st = bpe_vocab_load(out, path, err);
+    return st == ST_OK ? ST_OK : (err_in_file(err, path), st);
+}
 
 enum status session_need_vocab(struct session *s, struct err *err)
 {
-    if (s->vocab)
-        return ST_OK;
-    enum status st = bpe_vocab_load(&s->vocab, s->vocab_path, err);
-    return st == ST_OK ? ST_OK : (err_in_file(err, s->vocab_path), st);
+    return s->vocab ? ST_OK : vocab_read(s->vocab_path, &s->vocab, err);
 }
 
 const struct npu_preset *session_npu(struct session *s)
@@ -142,50 +145,6 @@ enum status session_need_db(struct session *s, struct err *err)
     TRY(layers_open(&s->db, s->layers.path, s->layers.generation, err));
     session_note_trouble(s, &s->db.trouble);
     return ST_OK;
-}
-
-/* Everything that may fail, before the old model is given up. */
-static enum status prepare(struct session *s, const char *spec, struct version **v, uint64_t *hash,
-                           struct err *err)
-{
-    struct graph *g;
-    struct model_opts mo = {.seed = s->opts.seed, .input_shape = s->input_shape};
-    TRY(session_need_vocab(s, err));
-    if (s->opts.journal != SESSION_JOURNAL_OFF)
-        TRY(session_need_db(s, err));
-    TRY(model_open(spec, &mo, &g, err));
-    enum status st = ST_OK;
-    if (s->opts.journal != SESSION_JOURNAL_OFF)
-        st = model_hash(spec, g, hash, err);
-    char *command = x_asprintf("open %s", spec);
-    if (st == ST_OK)
-        st = version_new(s, g, command, v, err);
-    free(command);
-    graph_unref(g);
-    return st;
-}
-
-enum status session_open(struct session *s, const char *spec, enum session_recover mode,
-                         struct err *err)
-{
-    struct version *v;
-    uint64_t hash = 0;
-    TRY(prepare(s, spec, &v, &hash, err));
-    char *copy = x_strdup(spec); /* spec may be the text of the one at hand */
-    drop_model(s);
-    free(s->spec);
-    s->spec = copy;
-    s->seed = s->opts.seed;
-    s->model_hash = hash;
-    /* Limits were meant for the network that was open. */
-    s->how.max_flops_paper = s->how.max_params = 0;
-    version_adopt(s, v, -1);
-    if (s->opts.journal == SESSION_JOURNAL_OFF)
-        return ST_OK;
-    enum status st = recover_open(s, mode, err);
-    if (st != ST_OK && st != ST_NO)
-        drop_model(s);
-    return st;
 }
 
 bool session_is_open(const struct session *s)
@@ -348,6 +307,9 @@ unsigned session_poll(struct session *s)
             break;
         case JOB_GLANCE:
             glance_take(s, j, &changed);
+            break;
+        case JOB_OPEN:
+            opening_take(s, j, &changed);
             break;
         }
     }

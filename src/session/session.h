@@ -8,10 +8,9 @@
  * getter shows it.
  *
  * Ownership: pointers returned are borrowed. "Until the next edit" means until a call that changes
- * the current version or the model (session_open, _recover, _apply, _replace, _undo, _redo, _goto,
- * _command); "until the next poll" also until session_poll/session_wait. A graph may be kept with
- * graph_ref.
- * Failure: err.h; a call that fails leaves the session as it was. */
+ * the current version or the model (session_open, _open_end, _recover, _apply, _replace, _undo,
+ * _redo, _goto, _command); "until the next poll" also until session_poll/session_wait. A graph may
+ * be kept with graph_ref. Failure: err.h; a call that fails leaves the session as it was. */
 #ifndef SESSION_SESSION_H
 #define SESSION_SESSION_H
 
@@ -90,6 +89,18 @@ enum session_recover {
  * default journal there is none, and session_notice() says so. */
 enum status session_open(struct session *s, const char *spec, enum session_recover mode,
                          struct err *err);
+
+/* The same in two parts, between which the model at hand can be worked with. A worker reads; the
+ * strings are copied; what was being opened before is not any more. SESSION_CHANGED_OPENED tells
+ * that the answer is there, also when it cannot be opened. */
+void session_open_later(struct session *s, const char *spec);
+/* Puts what was read in place of the model at hand, as session_open does, whose errors it has.
+ * ST_USAGE: there is no answer yet. */
+enum status session_open_end(struct session *s, enum session_recover mode, struct err *err);
+/* What is being opened, from session_open_later to _end; NULL: nothing. */
+const char *session_opening(const struct session *s);
+/* It is not to be opened after all; nothing happens when none is. */
+void session_open_stop(struct session *s);
 
 struct session_pending {
     const char *path; /* the journal */
@@ -377,6 +388,7 @@ enum {
     SESSION_CHANGED_BATCH = 256,   /* how far it is */
     SESSION_CHANGED_COMPARED = 512,
     SESSION_CHANGED_GLANCE = 1024, /* glance.h */
+    SESSION_CHANGED_OPENED = 2048, /* session_open_end has an answer */
 };
 /* Readable when results wait. Valid for the life of the session. */
 int session_fd(const struct session *s);

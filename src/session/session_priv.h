@@ -28,6 +28,7 @@ enum {
     TAG_BATCH,
     TAG_COMPARE,
     TAG_GLANCE,
+    TAG_OPEN,
     TAG_LAYOUT /* + slot */
 };
 
@@ -175,12 +176,17 @@ struct session {
     struct searching searching;
     VEC(struct glanced) glance; /* the oldest first */
     char *glancing;             /* key of the model that is being read, or NULL */
+    char *opening;              /* session_opening */
+    struct job *opened;         /* it has been read, or cannot be; NULL: not yet */
     VEC(struct notice) notice;  /* not told yet */
     struct notice told;         /* the one lent out last */
     bool quit;
 };
 
 /* session.c */
+/* Everything that belongs to the model at hand. */
+void session_drop_model(struct session *s);
+enum status vocab_read(const char *path, struct bpe_vocab **out, struct err *err);
 enum status session_need_model(const struct session *s, struct err *err);
 /* The vocabulary is read. */
 enum status session_need_vocab(struct session *s, struct err *err);
@@ -213,8 +219,9 @@ void why_take(struct session *s, struct job *j, unsigned *changed);
 void why_drop(struct session *s);
 
 /* version.c */
-/* A version, segmented, not yet in the tree. Takes a reference of g. */
-enum status version_new(struct session *s, const struct graph *g, const char *command,
+/* A version, segmented as far as there is a vocabulary, not yet in the tree. Takes a reference of
+ * g. On any thread. */
+enum status version_new(const struct bpe_vocab *vocab, const struct graph *g, const char *command,
                         struct version **out, struct err *err);
 void version_free(struct version *v);
 /* Puts it under `parent` and moves there, without journalling. */
@@ -229,8 +236,7 @@ enum status version_undo_target(const struct session *s, int *to, struct err *er
 enum status version_redo_target(const struct session *s, int *to, struct err *err);
 
 /* segments.c */
-/* Cuts a version, as far as there is a vocabulary. */
-enum status segments_cut(struct session *s, struct version *v, struct err *err);
+enum status segments_cut(const struct bpe_vocab *vocab, struct version *v, struct err *err);
 void segments_done(struct version *v);
 /* "Conv3x3 BatchNormalization Relu" of these nodes in topological order; caller frees. */
 char *version_ops(const struct graph *g, const int32_t *ids, int n);
@@ -349,6 +355,9 @@ void comparing_drop(struct session *s);
 /* glance.c */
 void glance_take(struct session *s, struct job *j, unsigned *changed);
 void glance_done(struct session *s);
+
+/* opening.c */
+void opening_take(struct session *s, struct job *j, unsigned *changed);
 
 /* timed.c */
 void timed_take(struct session *s, struct job *j, unsigned *changed);

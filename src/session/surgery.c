@@ -175,7 +175,7 @@ enum status surgery_version(struct session *s, const char *name, const char *con
     if (st == ST_OK && graph_hash(g) == s->version.at[s->cursor]->pub.hash)
         st = err_set(err, ST_NO, "that changes nothing");
     if (st == ST_OK)
-        st = version_new(s, g, command, out, err);
+        st = version_new(s->vocab, g, command, out, err);
     graph_unref(g);
     free(command);
     return st;

@@ -30,7 +30,7 @@ static struct version *current(const struct session *s)
 
 /* ---- moving ---- */
 
-enum status version_new(struct session *s, const struct graph *g, const char *command,
+enum status version_new(const struct bpe_vocab *vocab, const struct graph *g, const char *command,
                         struct version **out, struct err *err)
 {
     struct version *v = x_calloc(1, sizeof *v);
@@ -38,7 +38,7 @@ enum status version_new(struct session *s, const struct graph *g, const char *co
     v->command = x_strdup(command);
     v->name = x_strdup("");
     v->note = x_strdup("");
-    enum status st = segments_cut(s, v, err);
+    enum status st = segments_cut(vocab, v, err);
     if (st != ST_OK) {
         version_free(v);
         return st;

@@ -125,7 +125,7 @@ static void walk(int cols, int rows)
     vt_keys(v, "?");
     assert_true(vt_matches(v, "help"));
     vt_keys(v, "q Enter");
-    assert_true(vt_expect(v, "segments"));
+    assert_true(vt_expect(v, "version 0"));
     vt_keys(v, "j j j");
     assert_true(vt_matches(v, "segments"));
     vt_keys(v, "Tab Down Down");
@@ -361,7 +361,9 @@ static void check_reach(int cols, int rows)
     assert_true(vt_expect(v, "the width of an adapter follows"));
     vt_keys(v, "a");
     assert_true(vt_expect(v, "applied as version 1"));
-    vt_type(v, ":open zoo:resnet50\r:set grow 4\r:segment 1\r");
+    vt_type(v, ":open zoo:resnet50\r");
+    assert_true(vt_expect(v, "zoo:resnet50  version 0"));
+    vt_type(v, ":set grow 4\r:segment 1\r");
     assert_true(vt_expect(v, "candidates"));
     assert_true(vt_expect(v, "97 fit"));
     vt_settle(v);
@@ -805,7 +807,7 @@ static void test_bad_model(void **state)
     vt_type(v, ":open bad.onnx\r");
     assert_true(vt_expect(v, line));
     vt_type(v, ":open no-such-file.onnx\r");
-    assert_true(vt_expect(v, "no-such-file.onnx"));
+    assert_true(vt_expect(v, "autogo: no-such-file.onnx"));
     vt_type(v, ":frobnicate\r");
     assert_true(vt_expect(v, "no command is called 'frobnicate'"));
     vt_type(v, ":export no-such-folder/x.onnx\r");
@@ -818,6 +820,56 @@ static void test_bad_model(void **state)
     v = start(200, 24, "bad.onnx");
     assert_true(vt_expect(v, line));
     quit(v);
+}
+
+/* A pipe into which nobody writes yet is a model that takes long. */
+static void test_opening(void **state)
+{
+    (void)state;
+    char cmd[900];
+    snprintf(cmd, sizeof cmd,
+             "mkfifo slow.onnx && '%s' convert zoo:fsrcnn-3 -o made.onnx >/dev/null", program);
+    shell(cmd);
+    struct vt *v = start(80, 24, "zoo:resnet50");
+    assert_true(vt_expect(v, "segments"));
+    vt_type(v, ":open slow.onnx\r");
+    assert_true(vt_expect(v, "opening slow.onnx ..."));
+    vt_keys(v, "j j Enter"); /* the old one is at hand */
+    assert_true(vt_expect(v, "candidates"));
+    assert_true(vt_expect(v, "zoo:resnet50"));
+    vt_keys(v, "Esc");
+    assert_true(vt_expect(v, "slow.onnx: not opened"));
+    assert_true(vt_expect(v, "candidates")); /* and stays where it was */
+    vt_type(v, ":open slow.onnx\r");
+    assert_true(vt_expect(v, "opening slow.onnx ..."));
+    vt_type(v, ":inf"); /* what is being typed comes first */
+    snprintf(cmd, sizeof cmd, "cat made.onnx >slow.onnx");
+    shell(cmd);
+    vt_quiet(v, 300);
+    assert_true(vt_expect(v, ":inf"));
+    assert_true(vt_expect(v, "zoo:resnet50"));
+    vt_keys(v, "Esc");
+    assert_true(vt_expect(v, " slow.onnx  version 0"));
+    assert_true(vt_expect(v, "segments"));
+    /* a tab of its own, which goes when nothing comes */
+    shell("mkfifo two.onnx");
+    vt_type(v, ":tab two.onnx\r");
+    assert_true(vt_expect(v, " 2 two.onnx opening"));
+    vt_type(v, ":tab-next\r");
+    assert_true(vt_expect(v, " slow.onnx  version 0"));
+    shell("echo none >two.onnx");
+    assert_true(vt_expect(v, "two.onnx: not an ONNX model"));
+    assert_null(strstr(vt_text(v), "two.onnx opening"));
+    vt_type(v, ":open two.onnx\r");
+    assert_true(vt_expect(v, "opening two.onnx ..."));
+    quit(v);
+    /* leaving does not wait */
+    v = start(80, 24, "two.onnx");
+    assert_true(vt_expect(v, "opening two.onnx ..."));
+    vt_keys(v, "Q");
+    assert_int_equal(vt_wait(v), 0);
+    vt_free(v);
+    shell("rm slow.onnx two.onnx made.onnx");
 }
 
 static void test_hostile_name(void **state)
@@ -1295,6 +1347,7 @@ static void check_tabs(int cols, int rows)
     vt_keys(v, "y");
     assert_true(vt_expect(v, "gone on: version 1 of 2"));
     vt_type(v, ":tab zoo:resnet50\r");
+    assert_true(vt_expect(v, "zoo:resnet50  version 0"));
     assert_true(vt_expect(v, "go on where you were? (y/n)"));
     vt_keys(v, "y");
     assert_true(vt_expect(v, "gone on: version 0 of 1"));
@@ -1396,6 +1449,7 @@ static void check_config(int cols, int rows)
                                     "bind U undo\nbind x undo\nunbind i\nfly\n",
                                     "zoo:resnet50");
     assert_true(vt_expect(v, "autogo: config: line 5: no setting is called 'colour' (and 1 more)"));
+    assert_true(vt_expect(v, "version 0"));
     vt_keys(v, "i");
     assert_true(vt_expect(v, "i does nothing here"));
     vt_keys(v, "U");
@@ -2073,52 +2127,18 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, fresh)
     const struct CMUnitTest tests[] = {
-        T(test_views_80x24),
-        T(test_views_200x60),
-        T(test_pin),
-        T(test_refused),
-        T(test_settings),
-        T(test_reach),
-        T(test_fit),
-        T(test_fit_goes_on),
-        T(test_search),
-        T(test_search_goes_on),
-        T(test_ascii_mono),
-        T(test_no_color),
-        T(test_bad_terminals),
-        T(test_no_terminal),
-        T(test_resize),
-        T(test_crash),
-        T(test_end_signals),
-        T(test_suspend),
-        T(test_idle),
-        T(test_bad_model),
-        T(test_hostile_name),
-        T(test_sanitise),
-        T(test_script),
-        T(test_export_asks),
-        T(test_filter),
-        T(test_batch),
-        T(test_recover),
-        T(test_keep),
-        T(test_estimates),
-        T(test_heat),
-        T(test_prompt),
-        T(test_random),
-        T(test_nodes),
-        T(test_record),
-        T(test_play),
-        T(test_lesson),
-        T(test_graph),
-        T(test_versions),
-        T(test_names_come_back),
-        T(test_config),
-        T(test_confirm_quit),
-        T(test_mouse),
-        T(test_tabs),
-        T(test_files),
-        T(test_read_only),
-        T(test_paste),
+        T(test_views_80x24),   T(test_views_200x60),   T(test_pin),        T(test_refused),
+        T(test_settings),      T(test_reach),          T(test_fit),        T(test_fit_goes_on),
+        T(test_search),        T(test_search_goes_on), T(test_ascii_mono), T(test_no_color),
+        T(test_bad_terminals), T(test_no_terminal),    T(test_resize),     T(test_crash),
+        T(test_end_signals),   T(test_suspend),        T(test_idle),       T(test_bad_model),
+        T(test_opening),       T(test_hostile_name),   T(test_sanitise),   T(test_script),
+        T(test_export_asks),   T(test_filter),         T(test_batch),      T(test_recover),
+        T(test_keep),          T(test_estimates),      T(test_heat),       T(test_prompt),
+        T(test_random),        T(test_nodes),          T(test_record),     T(test_play),
+        T(test_lesson),        T(test_graph),          T(test_versions),   T(test_names_come_back),
+        T(test_config),        T(test_confirm_quit),   T(test_mouse),      T(test_tabs),
+        T(test_files),         T(test_read_only),      T(test_paste),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

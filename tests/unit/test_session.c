@@ -214,11 +214,11 @@ static void opens_what_a_spec_names(void **state)
     ok(model_open(MODEL, NULL, &g, &err), &err);
     char *path = x_asprintf("%s/model.onnx", dir);
     ok(model_write(g, NULL, path, &err), &err);
-    ok(model_open(path, NULL, &h, &err), &err);
-    assert_true(graph_hash(g) == graph_hash(h));
     uint64_t a, b;
-    ok(model_hash(path, h, &a, &err), &err);
-    ok(model_hash(MODEL, g, &b, &err), &err);
+    ok(model_read(path, NULL, &h, &a, &err), &err);
+    assert_true(graph_hash(g) == graph_hash(h));
+    graph_unref(h);
+    ok(model_read(MODEL, NULL, &h, &b, &err), &err);
     assert_true(b == graph_hash(g));
     assert_true(a != b);
     graph_unref(h);
@@ -1826,6 +1826,81 @@ static void a_failing_open_keeps_the_model(void **state)
     session_free(s);
 }
 
+/* ---- opening on a worker ---- */
+
+static enum status end_of_opening(struct session *s, struct err *err)
+{
+    *err = (struct err){0};
+    while (!(session_poll(s) & SESSION_CHANGED_OPENED))
+        usleep(1000);
+    return session_open_end(s, SESSION_ASK, err);
+}
+
+static void a_worker_opens_what_session_open_does(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct session *s = opened(SESSION_JOURNAL_FILE, SESSION_FRESH);
+    char *path = x_asprintf("%s/model.onnx", dir);
+    ok(session_export(s, path, &err), &err);
+    uint64_t hash = here(s);
+    session_open_later(s, OTHER); /* the newest question counts */
+    session_open_later(s, path);
+    assert_string_equal(session_opening(s), path);
+    assert_string_equal(session_spec(s), MODEL); /* until then the old one is at hand */
+    assert_true(session_busy(s));
+    ok(session_select(s, 0, &err), &err);
+    ok(end_of_opening(s, &err), &err);
+    assert_null(session_opening(s));
+    assert_string_equal(session_spec(s), path);
+    assert_true(here(s) == hash);
+    assert_true(session_n_segments(s) > 0);
+    assert_int_equal(session_selected(s), -1);
+    ok(session_set_name(s, 0, "first", &err), &err);
+    session_free(s);
+    /* its journal is that of the same bytes, read at once or later */
+    for (int later = 0; later < 2; later++) {
+        s = new_session(SESSION_JOURNAL_FILE, 1);
+        if (later)
+            session_open_later(s, path);
+        ok(later ? end_of_opening(s, &err) : session_open(s, path, SESSION_ASK, &err), &err);
+        assert_non_null(session_pending(s));
+        assert_false(session_pending(s)->changed);
+        session_free(s);
+    }
+    unlink(path);
+    free(path);
+    empty_dir("journal");
+}
+
+static void an_opening_that_fails_or_stops_keeps_the_model(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char *pipe = x_asprintf("%s/pipe.onnx", dir);
+    struct session *s = opened(SESSION_JOURNAL_OFF, SESSION_ASK);
+    session_open_later(s, "no.such.file");
+    assert_int_equal(end_of_opening(s, &err), ST_IO);
+    assert_string_equal(err.file, "no.such.file");
+    assert_string_equal(session_spec(s), MODEL);
+    assert_int_equal(session_open_end(s, SESSION_ASK, &err), ST_USAGE);
+    /* nobody writes into it */
+    assert_int_equal(mkfifo(pipe, 0600), 0);
+    session_open_later(s, pipe);
+    usleep(20000);
+    assert_int_equal(session_poll(s), 0);
+    session_open_stop(s);
+    assert_null(session_opening(s));
+    assert_false(session_busy(s));
+    session_open_later(s, OTHER);
+    ok(end_of_opening(s, &err), &err);
+    assert_string_equal(session_spec(s), OTHER);
+    session_open_later(s, pipe);
+    session_free(s); /* does not wait for it */
+    unlink(pipe);
+    free(pipe);
+}
+
 static void a_script_goes_the_whole_way(void **state)
 {
     (void)state;
@@ -1958,6 +2033,8 @@ int main(void)
         cmocka_unit_test(a_batch_by_a_field_a_tag_a_list),
         cmocka_unit_test(a_batch_stops),
         cmocka_unit_test(a_failing_open_keeps_the_model),
+        cmocka_unit_test(a_worker_opens_what_session_open_does),
+        cmocka_unit_test(an_opening_that_fails_or_stops_keeps_the_model),
         cmocka_unit_test(a_script_goes_the_whole_way),
         cmocka_unit_test(an_overview_folds_what_repeats),
         cmocka_unit_test(layouts_come_back),
