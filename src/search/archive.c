@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct archive {
     sqlite3 *sql;
@@ -190,6 +191,19 @@ void archive_close(struct archive *a)
     sqlite3_close(a->sql);
     free(a->path);
     free(a);
+}
+
+void archive_remove(const char *path)
+{
+    struct archive a = {.path = x_strdup(path)};
+    int64_t application = 0;
+    if (sqlite3_open_v2(path, &a.sql, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+        say(&a, "BEGIN EXCLUSIVE", NULL) == ST_OK &&
+        read_number(&a, "PRAGMA application_id", &application, NULL) == ST_OK &&
+        application == ARCHIVE_APPLICATION)
+        unlink(path);
+    sqlite3_close(a.sql);
+    free(a.path);
 }
 
 enum status archive_generations(struct archive *a, int64_t *out, struct err *err)

@@ -27,6 +27,8 @@ enum status archive_open(struct archive **out, const char *path, const char *wha
 /* One that is there, to read only: nothing may be added. Errors as above. */
 enum status archive_look(struct archive **out, const char *path, struct err *err);
 void archive_close(struct archive *a); /* NULL is fine */
+/* Removes the file of one, of any version, that nobody uses; else it does nothing. */
+void archive_remove(const char *path);
 /* The last generation that there is; 0: none. */
 enum status archive_generations(struct archive *a, int64_t *out, struct err *err);
 /* Drops those after `generation`. */
