@@ -9,7 +9,7 @@
 #include "ui/view.h"
 
 #define UI_DEPTH 12
-#define UI_TIMES 1024
+#define UI_TIMES 16384
 #define UI_JOB_KINDS 32
 
 /* What :stats tells; seconds. */

@@ -210,6 +210,7 @@ static enum status run_ui(struct cli *c, struct err *err)
                              .segdb_path = cli_get(c, "--segments"),
                              .predictor_path = cli_get(c, "--predictor"),
                              .npu_preset = cli_get(c, "--preset"),
+                             .yields = true,
                              .read_only = cli_get(c, "--readonly") != NULL,
                              .journal = journal ? SESSION_JOURNAL_FILE : SESSION_JOURNAL_DEFAULT,
                              .journal_path = journal};

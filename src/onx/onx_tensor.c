@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,6 +153,18 @@ static enum status read_range(int fd, Onnx__TensorProto *t, const char *name, co
     return ST_OK;
 }
 
+/* A link may lead to another file of the folder, not out of it. */
+static bool leads_outside(const char *dir, const char *path)
+{
+    char *base = realpath(dir, NULL), *real = realpath(path, NULL);
+    size_t n = base ? strlen(base) : 0;
+    bool inside = !real || /* nothing is there: opening it says so */
+                  (base && strncmp(real, base, n) == 0 && (n == 1 || !real[n] || real[n] == '/'));
+    free(base);
+    free(real);
+    return !inside;
+}
+
 static enum status read_tensor(Onnx__TensorProto *t, const char *dir, struct err *err)
 {
     const char *name = onx_str(t->name), *location = "", *offset_text = "0", *length_text = NULL;
@@ -181,9 +195,13 @@ static enum status read_tensor(Onnx__TensorProto *t, const char *dir, struct err
         return err_set(err, ST_IO, "tensor '%s': external data '%s' is not at hand", name,
                        location);
     char *path = x_asprintf("%s/%s", dir, location);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     enum status st;
-    if (fd < 0)
+    bool outside = leads_outside(dir, path);
+    int fd = outside ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (outside)
+        st = err_set(err, ST_MODEL, "tensor '%s': external data '%s' is outside the folder", name,
+                     location);
+    else if (fd < 0)
         st = err_set(err, ST_IO, "tensor '%s': external data '%s': %s", name, location,
                      strerror(errno));
     else {

@@ -13,7 +13,8 @@ const float pred_global_unit[PRED_GLOBALS] = {4, 16, 24};
 void pred_batch_clear(struct pred_batch *b)
 {
     b->n_samples = 0;
-    b->x.n = b->owner.n = b->from.n = b->to.n = b->in_w.n = b->out_w.n = b->globals.n = 0;
+    b->x.n = b->owner.n = b->from.n = b->to.n = b->in_w.n = b->out_w.n = b->globals.n = b->ways.n =
+        0;
 }
 
 void pred_batch_done(struct pred_batch *b)
@@ -25,6 +26,7 @@ void pred_batch_done(struct pred_batch *b)
     vec_done(&b->in_w);
     vec_done(&b->out_w);
     vec_done(&b->globals);
+    vec_done(&b->ways);
     vec_done(&b->group_of);
     b->n_samples = 0;
 }
@@ -53,12 +55,6 @@ struct group {
 static bool is_light(const struct pred_node *v)
 {
     return v->kind >= KIND_NORM;
-}
-
-static bool has_weights(const struct pred_node *v)
-{
-    return v->kind == KIND_CONV || v->kind == KIND_GROUPED || v->kind == KIND_DEPTHWISE ||
-           v->kind == KIND_CONVT || v->kind == KIND_MATMUL;
 }
 
 static void group_take(struct group *g, const struct pred_net *net, int i)
@@ -114,7 +110,7 @@ static int make_groups(const struct pred_net *net, const uint8_t *part, int32_t 
 
 static int step_of(const struct pred_net *net, const struct group *g)
 {
-    return g->main >= 0 && has_weights(&net->node[g->main]);
+    return g->main >= 0 && pred_has_weights(&net->node[g->main]);
 }
 
 /* Ways within a part: groups are numbered along edges, and edges ascend by their end. */
@@ -245,6 +241,8 @@ void pred_batch_add(struct pred_batch *b, const struct pred_net *net, const uint
     for (int p = 0; p < PARTS; p++)
         for (int k = 0; k < PRED_GLOBALS; k++)
             vec_push(&b->globals, log1pf(sum[p][k]) / pred_global_unit[k]);
+    for (int k = 0; k < PRED_WAYS; k++)
+        vec_push(&b->ways, net->ways[k]);
     for (int i = 0; i < net->n; i++)
         b->group_of.at[i] = row[b->group_of.at[i]];
     b->n_samples++;

@@ -40,7 +40,8 @@ static void add_batch(const struct samples *x, const struct net_shape *s, const 
         for (int c = 0; c < s->outputs; c++)
             out[at * s->outputs + c] += share * r->out[k * s->outputs + c];
         if (embedding && x->cut.at[k] == embedded_cut(x->how, x->nets[at]))
-            pred_embedding(r->read + (size_t)k * NET_READ, embedding + (size_t)at * PRED_EMBEDDING);
+            pred_embedding(r->read + (size_t)k * (size_t)s->read,
+                           embedding + (size_t)at * PRED_EMBEDDING);
     }
 }
 

@@ -9,18 +9,20 @@
 
 static const char magic[8] = "AGPSC\r\n";
 enum { VERSION = 1, MOST_BYTES = 64 << 20 };
+enum { ONE_WAY = 1, READS_WAYS = 2 }; /* flags of header.reads */
 
 struct header {
     char magic[8];
-    uint32_t version, variant, one_way, members, tables;
+    uint32_t version, variant, reads, members, tables;
     uint32_t features, width, layers, weights; /* of this program, to be equal */
 };
 
-struct pred_model *pred_model_new(enum pred_variant v, bool one_way, int members, int tables)
+struct pred_model *pred_model_new(enum pred_variant v, bool one_way, bool ways, int members,
+                                  int tables)
 {
     struct pred_model *m = x_calloc(1, sizeof *m);
     m->variant = v;
-    m->shape = net_shape(tables, one_way);
+    m->shape = net_shape(tables, one_way, ways);
     m->members = members;
     m->tables = tables;
     m->scale = x_calloc((size_t)tables, sizeof *m->scale);
@@ -69,7 +71,7 @@ static struct header header_of(const struct pred_model *m)
 {
     struct header h = {.version = VERSION,
                        .variant = m->variant,
-                       .one_way = m->shape.one_way,
+                       .reads = (m->shape.one_way ? ONE_WAY : 0) | (m->shape.ways ? READS_WAYS : 0),
                        .members = (uint32_t)m->members,
                        .tables = (uint32_t)m->tables,
                        .features = PRED_FEATURES,
@@ -102,10 +104,11 @@ static enum status check_header(const struct header *h, struct err *err)
         return err_set(err, ST_MODEL, "it is of a newer version (%u) than this program knows",
                        h->version);
     struct header want = {.variant = h->variant};
-    if (h->version < VERSION || want.variant >= PRED_VARIANTS || h->one_way > 1 || h->members < 1 ||
-        h->members > PRED_MAX_MEMBERS || h->tables < 1 || h->tables > PRED_MAX_TABLES ||
-        h->features != PRED_FEATURES || h->width != NET_WIDTH || h->layers != NET_LAYERS ||
-        h->weights != (uint32_t)net_shape((int)h->tables, false).n)
+    if (h->version < VERSION || want.variant >= PRED_VARIANTS ||
+        h->reads > (ONE_WAY | READS_WAYS) || h->members < 1 || h->members > PRED_MAX_MEMBERS ||
+        h->tables < 1 || h->tables > PRED_MAX_TABLES || h->features != PRED_FEATURES ||
+        h->width != NET_WIDTH || h->layers != NET_LAYERS ||
+        h->weights != (uint32_t)net_shape((int)h->tables, false, h->reads & READS_WAYS).n)
         return err_set(err, ST_MODEL, "its sizes are not those of this program: train it anew");
     return ST_OK;
 }
@@ -140,8 +143,8 @@ static enum status read_model(const unsigned char *data, size_t size, struct pre
     memcpy(&sum, data + size - sizeof sum, sizeof sum);
     if (sum != hash_bytes(data, size - sizeof sum, 0))
         return err_set(err, ST_MODEL, "it is damaged (its hash is wrong)");
-    struct pred_model *m =
-        pred_model_new((enum pred_variant)h.variant, h.one_way != 0, (int)h.members, (int)h.tables);
+    struct pred_model *m = pred_model_new((enum pred_variant)h.variant, h.reads & ONE_WAY,
+                                          h.reads & READS_WAYS, (int)h.members, (int)h.tables);
     memcpy(m->scale, data + sizeof h, scales);
     memcpy(m->w, data + sizeof h + scales, weights);
     enum status st = check_values(m, err);

@@ -23,7 +23,8 @@ struct pred_model {
     struct pred_scale *scale;
     float *w; /* members x shape.n */
 };
-struct pred_model *pred_model_new(enum pred_variant v, bool one_way, int members, int tables);
+struct pred_model *pred_model_new(enum pred_variant v, bool one_way, bool ways, int members,
+                                  int tables);
 
 /* The cuts of a network that its estimate is the mean of, `most` at most; for PSC the first is
  * none: all is S. */

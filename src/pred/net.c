@@ -16,13 +16,14 @@ static int place(int *at, int rows, int columns)
     return here;
 }
 
-struct net_shape net_shape(int outputs, bool one_way)
+struct net_shape net_shape(int outputs, bool one_way, bool ways)
 {
-    struct net_shape s = {.outputs = outputs, .one_way = one_way};
+    struct net_shape s = {.outputs = outputs, .one_way = one_way, .ways = ways};
+    s.read = ways ? NET_READ : WAYS;
     s.embed = place(&s.n, PRED_FEATURES, NET_WIDTH);
     for (int l = 0; l < NET_LAYERS; l++)
         s.layer[l] = place(&s.n, 3 * NET_WIDTH, NET_WIDTH);
-    s.hidden = place(&s.n, NET_READ, NET_HIDDEN);
+    s.hidden = place(&s.n, s.read, NET_HIDDEN);
     s.top = place(&s.n, NET_HIDDEN, NET_TOP);
     s.head = place(&s.n, NET_TOP, outputs);
     return s;
@@ -41,7 +42,7 @@ void net_init(const struct net_shape *s, float *w, struct rng *r)
     init_matrix(w + s->embed, PRED_FEATURES, NET_WIDTH, 1, r);
     for (int l = 0; l < NET_LAYERS; l++)
         init_matrix(w + s->layer[l], 3 * NET_WIDTH, NET_WIDTH, 0.7, r);
-    init_matrix(w + s->hidden, NET_READ, NET_HIDDEN, 0.7, r);
+    init_matrix(w + s->hidden, s->read, NET_HIDDEN, 0.7, r);
     init_matrix(w + s->top, NET_HIDDEN, NET_TOP, 1, r);
     init_matrix(w + s->head, NET_TOP, s->outputs, 0.3, r);
 }
@@ -90,25 +91,25 @@ static void gather(const struct net_shape *s, const struct pred_batch *b, float 
 }
 
 /* Where in net_run.read a part lies; `owner` as in the batch. */
-static size_t read_place(int32_t owner)
+static size_t read_place(const struct net_shape *s, int32_t owner)
 {
-    return (size_t)(owner / PARTS) * NET_READ + (size_t)(owner % PARTS) * PART_READ;
+    return (size_t)(owner / PARTS) * (size_t)s->read + (size_t)(owner % PARTS) * PART_READ;
 }
 
 /* Sums and means of h over each part, and the part's own figures. */
-static void read_out(const struct pred_batch *b, struct net_run *r)
+static void read_out(const struct net_shape *s, const struct pred_batch *b, struct net_run *r)
 {
     enum { W = NET_WIDTH };
     const float *rows = r->layer[NET_LAYERS];
-    memset(r->read, 0, (size_t)b->n_samples * NET_READ * sizeof *r->read);
+    memset(r->read, 0, (size_t)b->n_samples * (size_t)s->read * sizeof *r->read);
     for (size_t i = 0; i < b->owner.n; i++) {
-        float *restrict to = r->read + read_place(b->owner.at[i]);
+        float *restrict to = r->read + read_place(s, b->owner.at[i]);
         const float *restrict h = rows + i * 3 * W;
         for (int k = 0; k < W; k++)
             to[k] += h[k];
     }
     for (int p = 0; p < b->n_samples * PARTS; p++) {
-        float *to = r->read + read_place(p);
+        float *to = r->read + read_place(s, p);
         float share = r->count.at[p] ? 1 / (float)r->count.at[p] : 0;
         for (int k = 0; k < W; k++) {
             to[W + k] = to[k] * share;
@@ -116,6 +117,9 @@ static void read_out(const struct pred_batch *b, struct net_run *r)
         }
         memcpy(to + 2 * W, b->globals.at + (size_t)p * PRED_GLOBALS, PRED_GLOBALS * sizeof *to);
     }
+    for (size_t i = 0; s->ways && i < (size_t)b->n_samples; i++)
+        memcpy(r->read + i * NET_READ + WAYS, b->ways.at + i * PRED_WAYS,
+               PRED_WAYS * sizeof(float));
 }
 
 /* The part of a row that follows from the others. */
@@ -148,13 +152,13 @@ static void make_room(const struct net_shape *s, const struct pred_batch *b, str
 {
     size_t groups = b->owner.n, samples = (size_t)b->n_samples;
     size_t layer = groups * 3 * NET_WIDTH;
-    size_t sample = NET_READ + NET_HIDDEN + NET_TOP + (size_t)s->outputs;
+    size_t sample = (size_t)s->read + NET_HIDDEN + NET_TOP + (size_t)s->outputs;
     vec_reserve(&r->values, (NET_LAYERS + 1) * layer + samples * sample + groups * NET_WIDTH);
     float *at = r->values.at;
     for (int l = 0; l <= NET_LAYERS; l++, at += layer)
         r->layer[l] = at;
     r->read = at;
-    r->hidden = r->read + samples * NET_READ;
+    r->hidden = r->read + samples * (size_t)s->read;
     r->top = r->hidden + samples * NET_HIDDEN;
     r->out = r->top + samples * NET_TOP;
     r->scratch = r->out + samples * (size_t)s->outputs;
@@ -193,14 +197,14 @@ void net_encode(const struct net_shape *s, const float *w, const struct pred_bat
         linear(r->layer[l], w + s->layer[l], groups, 3 * W, W, r->scratch);
         relu(r->scratch, (size_t)groups * W);
     }
-    read_out(b, r);
+    read_out(s, b, r);
 }
 
 void net_head(const struct net_shape *s, const float *w, int samples, struct net_run *r)
 {
     for (int i = 0; i < samples; i++)
-        read_whole(r->read + (size_t)i * NET_READ);
-    linear(r->read, w + s->hidden, samples, NET_READ, NET_HIDDEN, r->hidden);
+        read_whole(r->read + (size_t)i * (size_t)s->read);
+    linear(r->read, w + s->hidden, samples, s->read, NET_HIDDEN, r->hidden);
     relu(r->hidden, (size_t)samples * NET_HIDDEN);
     linear(r->hidden, w + s->top, samples, NET_HIDDEN, NET_TOP, r->top);
     relu(r->top, (size_t)samples * NET_TOP);
@@ -234,14 +238,14 @@ static void relu_back(const float *y, float *dy, size_t n)
         dy[i] = y[i] > 0 ? dy[i] : 0;
 }
 
-static void read_back(const struct pred_batch *b, const struct net_run *r, const float *d_read,
-                      float *dh)
+static void read_back(const struct net_shape *s, const struct pred_batch *b,
+                      const struct net_run *r, const float *d_read, float *dh)
 {
     enum { W = NET_WIDTH };
     for (size_t i = 0; i < b->owner.n; i++) {
         int sample = b->owner.at[i] / PARTS, all = 0;
-        const float *d = d_read + read_place(b->owner.at[i]);
-        const float *whole = d_read + (size_t)sample * NET_READ + WHOLE * PART_READ;
+        const float *d = d_read + read_place(s, b->owner.at[i]);
+        const float *whole = d_read + (size_t)sample * (size_t)s->read + WHOLE * PART_READ;
         for (int p = 0; p < PARTS; p++)
             all += r->count.at[sample * PARTS + p];
         float share = 1 / (float)r->count.at[b->owner.at[i]], whole_share = 1 / (float)all;
@@ -275,7 +279,7 @@ void net_backward(const struct net_shape *s, const float *w, const struct pred_b
     enum { W = NET_WIDTH };
     int groups = (int)b->owner.n, samples = b->n_samples;
     size_t n = (size_t)groups * W, rows = (size_t)samples;
-    float *d_top = x_malloc(rows * (NET_TOP + NET_HIDDEN + NET_READ) * sizeof *d_top + 1);
+    float *d_top = x_malloc(rows * (NET_TOP + NET_HIDDEN + (size_t)s->read) * sizeof *d_top + 1);
     float *d_hidden = d_top + rows * NET_TOP, *d_read = d_hidden + rows * NET_HIDDEN;
     float *dh = x_malloc(5 * n * sizeof *dh + 1), *dz = dh + n, *d_rows = dz + n;
 
@@ -284,9 +288,9 @@ void net_backward(const struct net_shape *s, const float *w, const struct pred_b
     linear_back(r->hidden, w + s->top, d_top, samples, NET_HIDDEN, NET_TOP, grad + s->top,
                 d_hidden);
     relu_back(r->hidden, d_hidden, rows * NET_HIDDEN);
-    linear_back(r->read, w + s->hidden, d_hidden, samples, NET_READ, NET_HIDDEN, grad + s->hidden,
+    linear_back(r->read, w + s->hidden, d_hidden, samples, s->read, NET_HIDDEN, grad + s->hidden,
                 d_read);
-    read_back(b, r, d_read, dh);
+    read_back(s, b, r, d_read, dh);
     for (int l = NET_LAYERS; l-- > 0;) {
         /* what the round added is the difference of h after and before it */
         for (size_t i = 0; i < (size_t)groups; i++)

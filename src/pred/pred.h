@@ -87,8 +87,9 @@ enum { PRED_MAX_MEMBERS = 16, PRED_MAX_TABLES = 64 };
 
 struct pred_model; /* opaque */
 
-/* Learns from PRED_LEARN items. Tables keep their items; their curves are set. ST_USAGE: a
- * table has fewer than 20 networks to learn from. */
+/* Learns from PRED_LEARN items. Tables keep their items; their curves are set. Where no table has
+ * more than 200 of them it also reads the ways through a network (ways.c). ST_USAGE: a table has
+ * fewer than 20 networks to learn from. */
 enum status pred_train(struct pred_model **out, struct pred_table *tables, int n,
                        const struct pred_opts *opts, struct err *err);
 void pred_model_free(struct pred_model *m); /* NULL is fine */

@@ -45,16 +45,28 @@ struct pred_node {
     float cin, cout, hin, hout;            /* log2 of channels and of the mean side */
     float params, flops;
 };
+/* The ways from an input to an output, as 3 ln(1 + x): x is the logarithm of their number (there
+ * are none: -3), then the least, mean and largest number on them of nodes with weights, of those
+ * whose kernel is larger than 1, and of pools. */
+enum { PRED_WAYS = 10 };
 struct pred_net {
     int n; /* live nodes in the order of the segmentation; dead ones (behind a multiplication by
               zero, or without a way to an output) say nothing */
     struct pred_node *node;
     int m; /* edges between them, ascending by `to` */
     int32_t *from, *to;
-    float side;       /* log2 of the input's mean side */
+    float side; /* log2 of the input's mean side */
+    float ways[PRED_WAYS];
     int n_segments;   /* with a live node */
     int32_t *segment; /* ascending along `node` */
 };
+
+bool pred_has_weights(const struct pred_node *v);
+
+/* ---- ways.c ---- */
+
+/* Fills in net->ways from its nodes and edges. O(V + E). */
+void pred_find_ways(struct pred_net *net);
 
 /* ---- batch.c ---- */
 
@@ -75,6 +87,7 @@ struct pred_batch {
     VEC(int32_t) from, to;  /* groups */
     VEC(float) in_w, out_w; /* of an edge: 1 / edges that arrive at `to`, that leave `from` */
     VEC(float) globals;     /* samples x PARTS x PRED_GLOBALS */
+    VEC(float) ways;        /* samples x PRED_WAYS */
     VEC(int32_t) group_of;  /* of the last sample added: group of each node, -1: not kept */
 };
 void pred_batch_clear(struct pred_batch *b);
@@ -96,17 +109,20 @@ enum { NET_WIDTH = 48, NET_LAYERS = 4, NET_HIDDEN = 64, NET_TOP = 32 };
 enum {
     PART_READ = 2 * NET_WIDTH + PRED_GLOBALS,
     WHOLE = PARTS,
-    NET_READ = (PARTS + 1) * PART_READ
+    WAYS = (PARTS + 1) * PART_READ,
+    NET_READ = WAYS + PRED_WAYS /* at most */
 };
 
 /* The size of a network for so many outputs, and where its matrices lie. */
 struct net_shape {
     int outputs;
     bool one_way;                                    /* messages along edges only */
+    bool ways;                                       /* reads the ways through a network */
+    int read;                                        /* numbers read of a sample */
     int embed, layer[NET_LAYERS], hidden, top, head; /* offsets; the bias follows the matrix */
     int n;                                           /* parameters */
 };
-struct net_shape net_shape(int outputs, bool one_way);
+struct net_shape net_shape(int outputs, bool one_way, bool ways);
 void net_init(const struct net_shape *s, float *w, struct rng *r);
 /* The values a forward run leaves for the backward run; zero-initialised is empty. */
 struct net_run {
@@ -116,7 +132,7 @@ struct net_run {
     VEC(int32_t) count; /* groups of each part of each sample */
 };
 void net_run_done(struct net_run *r);
-/* r->read: samples x NET_READ, but for what follows from the parts; then from the parts in r->read
+/* r->read: samples x s->read, but for what follows from the parts; then from the parts in r->read
  * all of it, and r->out: samples x outputs. */
 void net_encode(const struct net_shape *s, const float *w, const struct pred_batch *b,
                 struct net_run *r);

@@ -16,6 +16,7 @@ struct pred_source {
     int table, n_ids;
     uint8_t *part; /* by id of the graph; ids beyond are PART_S */
     struct encoded e[PARTS];
+    float ways[PRED_WAYS];
     double z[PRED_MAX_MEMBERS];
     bool in_distribution;
 };
@@ -40,10 +41,11 @@ static void encoded_done(struct encoded *e)
 }
 
 /* z of each member for the source's table, and the embedding. */
-static void judge(const struct pred_model *m, const float *const *read, int table, double *z,
-                  float *embedding)
+static void judge(const struct pred_model *m, const float *const *read, const float *ways,
+                  int table, double *z, float *embedding)
 {
     float row[NET_READ];
+    memcpy(row + WAYS, ways, PRED_WAYS * sizeof *row);
     for (int k = 0; k < m->members; k++) {
         for (int p = 0; p < PARTS; p++)
             memcpy(row + p * PART_READ, read[p] + k * PART_READ, PART_READ * sizeof *row);
@@ -101,12 +103,13 @@ struct pred_source *pred_source_new(const struct pred_model *m, const struct gra
         encode(m, net, part, (enum pred_part)p, &s->e[p]);
         read[p] = s->e[p].read;
     }
-    free(part);
-    pred_net_free(net);
-    judge(m, read, table, s->z, embedding);
+    judge(m, read, net->ways, table, s->z, embedding);
     s->table = table >= 0 ? table : pred_nearest(m, embedding);
     if (table != s->table)
-        judge(m, read, s->table, s->z, embedding);
+        judge(m, read, net->ways, s->table, s->z, embedding);
+    memcpy(s->ways, net->ways, sizeof s->ways);
+    free(part);
+    pred_net_free(net);
     s->in_distribution = is_known(m, s->table, embedding);
     return s;
 }
@@ -178,7 +181,8 @@ void pred_replacement(const struct pred_source *s, const struct graph *after,
         }
         pred_batch_done(&b);
     }
-    judge(s->m, read, s->table, z, embedding);
+    changed |= s->m->shape.ways && memcmp(net->ways, s->ways, sizeof s->ways) != 0;
+    judge(s->m, read, net->ways, s->table, z, embedding);
     for (int k = 0; k < s->m->members; k++) {
         before += s->z[k] / s->m->members;
         shift += (z[k] - s->z[k]) / s->m->members;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 enum { BATCH = 32, CHECKS = 16, FEWEST = 20, LEAST_STEPS = 1000, FEW_CHECKED = 50 };
+enum { FEW_LABELS = 200 }; /* of a table */
 #define PEAK_RATE 3e-3
 #define REFERENCE_RATE 1e-4
 #define DECAY 0.02
@@ -292,6 +293,18 @@ static enum status prepare(struct training *t, struct err *err)
     return ST_OK;
 }
 
+static bool has_few_labels(const struct pred_table *tables, int n)
+{
+    for (int k = 0; k < n; k++) {
+        int labels = 0;
+        for (size_t i = 0; i < tables[k].item.n; i++)
+            labels += tables[k].item.at[i].use == PRED_LEARN;
+        if (labels > FEW_LABELS)
+            return false;
+    }
+    return true;
+}
+
 enum status pred_train(struct pred_model **out, struct pred_table *tables, int n,
                        const struct pred_opts *opts, struct err *err)
 {
@@ -299,7 +312,8 @@ enum status pred_train(struct pred_model **out, struct pred_table *tables, int n
         return err_set(err, ST_USAGE, "1 to %d tables can be learnt from", PRED_MAX_TABLES);
     int members = opts->members ? opts->members : 5;
     struct training t = {.tables = tables, .n = n, .opts = opts};
-    t.m = pred_model_new(opts->variant, opts->reference, members, n);
+    bool ways = !opts->reference && has_few_labels(tables, n);
+    t.m = pred_model_new(opts->variant, opts->reference, ways, members, n);
     t.fold = x_calloc((size_t)n, sizeof *t.fold);
     enum status st = prepare(&t, err);
     if (st == ST_OK)

@@ -151,6 +151,12 @@ static struct pred_node describe(const struct graph *g, int32_t id)
     return v;
 }
 
+bool pred_has_weights(const struct pred_node *v)
+{
+    return v->kind == KIND_CONV || v->kind == KIND_GROUPED || v->kind == KIND_DEPTHWISE ||
+           v->kind == KIND_CONVT || v->kind == KIND_MATMUL;
+}
+
 static int by_to_from(const void *x, const void *y)
 {
     const int32_t *a = x, *b = y;
@@ -210,6 +216,7 @@ struct pred_net *pred_net_new(const struct graph *g, const struct bpe_segmentati
         net->n_segments += net->n > before;
     }
     connect(net, g, at);
+    pred_find_ways(net);
     free(at);
     free(live);
     return net;

@@ -118,7 +118,8 @@ void surrogate_add(struct surrogate *s, struct surrogate_query *q, double value)
     size_t n = s->known.n;
     advance(s, q);
     double *l = x_malloc((n + 1) * sizeof *l);
-    memcpy(l, q->at.at, n * sizeof *l);
+    for (size_t i = 0; i < n; i++)
+        l[i] = q->at.at[i];
     l[n] = sqrt(fmax(1 + s->o.noise - dot(l, l, n), 1e-9));
     vec_push(&s->one, (1 - dot(l, s->one.at, n)) / l[n]);
     vec_push(&s->row, l);

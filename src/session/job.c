@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* ---- one job ---- */
@@ -188,6 +189,8 @@ void job_run(struct job *j, struct layers_db *db, char *const path[SEGDB_LAYERS]
 
 /* Jobs of training, or searches, in the hands of their lane; stopped ones end soon. */
 enum { SLOW_FLYING = 4 };
+/* How much nicer workers are than a thread that draws. */
+enum { YIELD = 5 };
 
 struct pool;
 struct lane {
@@ -204,6 +207,7 @@ struct pool {
     struct lane quick, slow, search;
     struct queue *done;
     int pipe[2];
+    bool yields;
     VEC(struct job *) waiting; /* in order, urgent ones first */
     VEC(struct job *) flying;
 };
@@ -214,6 +218,8 @@ static void *worker(void *arg)
     struct pool *p = l->pool;
     struct layers_db db = {0};
     struct job *j;
+    if (p->yields) /* on Linux: of this thread */
+        setpriority(PRIO_PROCESS, 0, YIELD);
     while ((j = queue_pop(l->todo))) {
         job_run(j, &db, p->path);
         queue_push(p->done, j); /* has room for every job in flight */
@@ -240,9 +246,10 @@ static struct lane *lane_of(struct pool *p, const struct job *j)
                                                        : &p->quick;
 }
 
-struct pool *pool_new(int threads, char *const path[SEGDB_LAYERS])
+struct pool *pool_new(int threads, bool yields, char *const path[SEGDB_LAYERS])
 {
     struct pool *p = x_calloc(1, sizeof *p);
+    p->yields = yields;
     for (int i = 0; i < SEGDB_LAYERS; i++)
         p->path[i] = x_strdup(path[i]);
     lane_init(&p->quick, p, threads, threads + 1);

@@ -128,8 +128,9 @@ enum status job_fetch(struct job *j, struct layers_db *db, struct err *err);
 
 struct pool; /* opaque */
 
-/* Threads are started with the first job. The paths are copied. */
-struct pool *pool_new(int threads, char *const path[SEGDB_LAYERS]);
+/* Threads are started with the first job. The paths are copied. `yields`: the owner's thread comes
+ * first where there are not processors enough. */
+struct pool *pool_new(int threads, bool yields, char *const path[SEGDB_LAYERS]);
 /* Cancels and joins. What the user asked to keep is kept all the same. */
 void pool_free(struct pool *p);
 int pool_fd(const struct pool *p);

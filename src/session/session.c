@@ -52,7 +52,7 @@ struct session *session_new(const struct session_opts *opts)
     s->filter_text = x_strdup("");
     session_fit_defaults(&s->fitting.set);
     searching_init(s);
-    s->pool = pool_new(s->threads, s->layers.path);
+    s->pool = pool_new(s->threads, opts->yields, s->layers.path);
     return s;
 }
 

@@ -54,6 +54,7 @@ struct session_opts {
     const char *predictor_path;   /* NULL: the shipped segments/predictor.bin, if there is one */
     const char *input_shape;      /* "NAME=1x3x224x224" for a model with open dimensions, or NULL */
     struct session_repair repair; /* how repairs are made at first */
+    bool yields;                  /* workers give way to the thread that the session belongs to */
     bool read_only; /* no journal; edits, exports and whatever else would be written are refused */
     /* Told of each job that ended and was not cancelled, from session_poll; NULL: nobody is. */
     void (*on_job)(void *ctx, const char *kind, double seconds, enum status st);

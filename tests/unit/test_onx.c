@@ -1011,10 +1011,14 @@ static void test_external(void **state)
         {"m.bin", "-8", "16", "offset", ST_MODEL},
         {"gone.bin", "0", "16", "gone.bin", ST_IO},
         {"/etc/passwd", "0", "16", "outside", ST_MODEL},
+        {"out.bin", "0", "16", "outside", ST_MODEL}, /* links */
+        {"in.bin", "8", "16", "", ST_OK},
         {"a/../../m.bin", "0", "16", "outside", ST_MODEL},
         {".", "0", "16", "not a file", ST_IO},
     };
+    char *out = x_asprintf("%s/out.bin", dir), *in = x_asprintf("%s/in.bin", dir);
     ok(file_write(data, v, sizeof v, &err), &err);
+    assert_int_equal(symlink("/etc/passwd", out) | symlink("m.bin", in), 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct mk k;
         mk_start(&k, 8, 13);
@@ -1059,7 +1063,11 @@ static void test_external(void **state)
     }
     unlink(model);
     unlink(data);
-    rmdir(dir);
+    unlink(out);
+    unlink(in);
+    assert_int_equal(rmdir(dir), 0);
+    free(out);
+    free(in);
     free(model);
     free(data);
     free(dir);

@@ -53,9 +53,9 @@ static double loss_of(const struct net_shape *s, const float *w, const struct pr
 
 /* Central differences in random directions, for each matrix by itself: single weights drown in the
  * rounding of floats. */
-static void check_gradients(bool one_way)
+static void check_gradients(bool one_way, bool ways)
 {
-    struct net_shape s = net_shape(2, one_way);
+    struct net_shape s = net_shape(2, one_way, ways);
     struct pred_batch b = {0};
     struct net_run r = {0};
     struct rng rng = rng_for(11, 0);
@@ -107,8 +107,53 @@ static void check_gradients(bool one_way)
 static void test_gradients(void **state)
 {
     (void)state;
-    check_gradients(false);
-    check_gradients(true);
+    check_gradients(false, false);
+    check_gradients(true, false);
+    check_gradients(false, true);
+}
+
+/* ---- ways ---- */
+
+/* One way after the other, from node i with what was passed before it. */
+struct walk {
+    const struct pred_net *net;
+    double n, least, sum, most; /* of nodes with weights */
+};
+static void walk_on(struct walk *w, int i, int passed)
+{
+    passed += pred_has_weights(&w->net->node[i]);
+    if (w->net->node[i].kind == KIND_OUTPUT) {
+        w->least = w->n == 0 || passed < w->least ? passed : w->least;
+        w->most = passed > w->most ? passed : w->most;
+        w->sum += passed;
+        w->n++;
+    }
+    for (int e = 0; e < w->net->m; e++)
+        if (w->net->from[e] == i)
+            walk_on(w, w->net->to[e], passed);
+}
+
+static void test_ways(void **state)
+{
+    int several = 0;
+    (void)state;
+    for (size_t i = 0; i < 40; i++) {
+        const struct pred_net *net = table.item.at[i].net;
+        struct walk w = {.net = net};
+        for (int k = 0; k < net->n; k++)
+            if (net->node[k].kind == KIND_INPUT)
+                walk_on(&w, k, 0);
+        several += w.n > 1;
+        if (w.n == 0) {
+            assert_true(net->ways[0] == -3);
+            continue;
+        }
+        assert_true(fabs(net->ways[0] - 3 * log1p(log(w.n))) < 1e-4);
+        assert_true(fabs(net->ways[1] - 3 * log1p(w.least)) < 1e-4);
+        assert_true(fabs(net->ways[2] - 3 * log1p(w.sum / w.n)) < 1e-4);
+        assert_true(fabs(net->ways[3] - 3 * log1p(w.most)) < 1e-4);
+    }
+    assert_true(several > 10);
 }
 
 /* ---- estimates ---- */
@@ -159,6 +204,26 @@ static void test_threads_train_alike(void **state)
     assert_memory_equal(a->w, b->w, 2 * (size_t)a->shape.n * sizeof *a->w);
     pred_model_free(a);
     pred_model_free(b);
+}
+
+/* From few labels, but for the paper's way, the ways are read, too. */
+static void test_few_labels(void **state)
+{
+    struct pred_table many;
+    (void)state;
+    make_table(&many, 260, vocab);
+    for (size_t i = 0; i < many.item.n; i++)
+        many.item.at[i].use = PRED_LEARN;
+    assert_true(many.item.n > 200);
+    for (int i = 0; i < 3; i++) {
+        struct pred_model *m;
+        struct pred_opts o = {
+            .members = 2, .steps = 2, .seed = 9, .threads = 1, .reference = i == 1};
+        assert_int_equal(pred_train(&m, i == 2 ? &many : &table, 1, &o, NULL), ST_OK);
+        assert_int_equal(m->shape.ways, i == 0);
+        pred_model_free(m);
+    }
+    pred_table_done(&many);
 }
 
 /* A network for images of another size and with other operators is not one of these. */
@@ -299,9 +364,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients),
+        cmocka_unit_test(test_ways),
         cmocka_unit_test(test_order_batch_threads),
         cmocka_unit_test(test_learns),
         cmocka_unit_test(test_threads_train_alike),
+        cmocka_unit_test(test_few_labels),
         cmocka_unit_test(test_foreign_network),
         cmocka_unit_test(test_replacement),
         cmocka_unit_test(test_why),

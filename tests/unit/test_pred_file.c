@@ -13,9 +13,9 @@
 
 static const char path[] = "pred-model.bin", csv[] = "pred-table.csv";
 
-static struct pred_model *make_model(void)
+static struct pred_model *make_model(bool one_way, bool ways)
 {
-    struct pred_model *m = pred_model_new(PRED_PSC, false, 2, 2);
+    struct pred_model *m = pred_model_new(PRED_PSC, one_way, ways, 2, 2);
     struct rng r = rng_for(4, 4);
     for (int i = 0; i < 2 * m->shape.n; i++)
         m->w[i] = (float)rng_normal(&r);
@@ -27,12 +27,13 @@ static struct pred_model *make_model(void)
     return m;
 }
 
-static void test_round_trip(void **state)
+static void check_round_trip(bool one_way, bool ways)
 {
-    struct pred_model *m = make_model(), *back;
-    (void)state;
+    struct pred_model *m = make_model(one_way, ways), *back;
     assert_int_equal(pred_model_save(m, path, NULL), ST_OK);
     assert_int_equal(pred_model_load(&back, path, NULL), ST_OK);
+    assert_int_equal(back->shape.one_way, one_way);
+    assert_int_equal(back->shape.ways, ways);
     assert_memory_equal(m->w, back->w, 2 * (size_t)m->shape.n * sizeof *m->w);
     assert_memory_equal(m->scale, back->scale, 2 * sizeof *m->scale);
     assert_int_equal(pred_model_find(back, "table1"), 1);
@@ -40,6 +41,13 @@ static void test_round_trip(void **state)
     pred_model_free(back);
     pred_model_free(m);
     unlink(path);
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        check_round_trip(i & 1, i & 2);
 }
 
 static void refuse(const unsigned char *data, size_t n, const char *why)
@@ -68,7 +76,7 @@ static void refuse_changed(unsigned char *data, size_t n, size_t at, const void 
 
 static void test_damage(void **state)
 {
-    struct pred_model *m = make_model();
+    struct pred_model *m = make_model(false, true);
     unsigned char *data;
     size_t n;
     const float nan_value = 0.0F / 0.0F;
