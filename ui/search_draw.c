@@ -166,7 +166,12 @@ static double past_tried(const void *ctx, int i)
 static void draw_curve(struct rect r, const struct session_search *f)
 {
     int64_t tried = f->now.tried;
-    struct plot p = {.title = "hypervolume of the front",
+    char title[160] = "hypervolume of the front";
+    if (f->now.n_change) {
+        const struct search_change *c = &f->now.change[f->now.n_change - 1];
+        snprintf(title, sizeof title, "hypervolume, %s since gen %d", c->text, c->generation);
+    }
+    struct plot p = {.title = title,
                      .unit = "",
                      .x_title = "networks tried",
                      .x_max = tried < INT32_MAX ? (int)tried : INT32_MAX,

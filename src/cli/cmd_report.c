@@ -48,7 +48,6 @@ static enum status check_folder(const char *dir, struct err *err)
 static enum status read_history(struct report *r, const char *dir, struct err *err)
 {
     struct search_look look = {.base = &r->base,
-                               .base_keeps = r->base_keeps,
                                .n_goal = r->n_goal,
                                .last_id = r->last_id,
                                .most_points = MOST_DOTS,

@@ -67,6 +67,7 @@ static enum status load(struct searching *s, struct err *err)
     o->measure_every = s->measuring.every;
     o->measure = &s->measuring.o;
     o->cancel = &cli_interrupted;
+    o->may_change = cli_get(s->c, "--resume") != NULL;
     return search_settings_bind(&s->set, s->base, s->vocab, err);
 }
 
@@ -148,6 +149,19 @@ static void json_point(const struct searching *s, struct json *j, int i)
     free(file);
 }
 
+static void json_changes(const struct search_state *n, struct json *j)
+{
+    json_key(j, "changes");
+    json_array(j);
+    for (int i = 0; i < n->n_change; i++) {
+        json_object(j);
+        json_kint(j, "generation", n->change[i].generation);
+        json_kstr(j, "setting", n->change[i].text);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
 static void json_result(const struct searching *s, struct json *j)
 {
     const struct search_result *r = &s->r;
@@ -171,6 +185,8 @@ static void json_result(const struct searching *s, struct json *j)
     json_knum(j, "hypervolume", n->volume);
     json_kstr(j, "estimates_like", r->table);
     json_base(j, r);
+    if (n->n_change)
+        json_changes(n, j);
     if (s->measuring.every)
         search_truths_json(&s->measuring, r, j);
     json_key(j, "front");
@@ -271,6 +287,9 @@ static void add_text(const struct searching *s)
              (long long)n->tried, (long long)n->accepted, (long long)n->duplicates,
              (long long)n->refused, (long long)n->beyond, n->generation, n->seconds,
              r->resumed_at ? ", gone on" : "");
+    for (int i = 0; i < n->n_change; i++)
+        str_addf(out, "changed behind generation %d: %s\n", n->change[i].generation,
+                 n->change[i].text);
     str_addf(out, "hypervolume %.4f; %s/front.json\n", n->volume, s->dir);
 }
 
@@ -441,8 +460,10 @@ static const struct cli_option options[] = {
     {"--output", "-o", "DIR",
      "the archive of all networks tried, front.json, and the front's networks"},
     {"--resume", NULL, "DIR",
-     "go on with that search, with the settings it has; longer with --evaluations"},
-#define SETTING(id, name, value, help) {"--" name, NULL, value, help},
+     "go on with that search, with the settings it has; limits, --freeze, --ops and --no-ops may "
+     "be "
+     "changed, and it is longer with --evaluations"},
+#define SETTING(id, name, value, help, changes) {"--" name, NULL, value, help},
 #include "search/settings.def"
 #undef SETTING
     {"--progress", NULL, NULL,

@@ -24,7 +24,6 @@ struct report {
     int64_t tried, accepted, duplicates, refused, beyond, last_id, islands;
     double volume;
     struct search_point base;
-    bool base_keeps;
     struct report_point *front;
     int n_front;
     struct search_history history;

@@ -36,6 +36,9 @@ static void add_facts(const struct report *r, struct str *out)
     fact(out, "of them", "%lld accepted, %lld seen before, %lld refused, %lld beyond the limits",
          (long long)r->accepted, (long long)r->duplicates, (long long)r->refused,
          (long long)r->beyond);
+    for (int i = 0; i < r->history.n_change; i++)
+        fact(out, i ? "" : "changed on the way", "%s, behind generation %d",
+             r->history.change[i].text, r->history.change[i].generation);
     fact(out, "front", "%d networks, hypervolume %.4f", r->n_front, r->volume);
     str_add(out, "</tbody></table>\n<p class='note'>Accuracy here is what a predictor estimates, "
                  "never a measurement: a change against the network begun with (base), in sigma "

@@ -63,7 +63,6 @@ static enum status read_base(struct report *r, const char *path, struct err *err
     const cJSON *base = field(r->doc, "base");
     r->base = (struct search_point){.parent = -1, .mate = -1};
     r->base.in_distribution = cJSON_IsTrue(field(base, "in_distribution"));
-    r->base_keeps = cJSON_IsTrue(field(base, "within_limits"));
     r->base.value[GOAL_ACC] = number(base, "acc_sigma_absolute");
     read_costs(&r->base, base);
     for (int k = 0; k < r->n_goal; k++)

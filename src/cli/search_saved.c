@@ -42,6 +42,20 @@ static void put(struct search_saved *s, const char *name, const char *value)
     vec_push(&s->option, ((struct search_saved_option){x_strdup(name), x_strdup(value)}));
 }
 
+/* As if it had never been given. */
+static void drop(struct search_saved *s, const char *name)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < s->option.n; i++)
+        if (strcmp(s->option.at[i].name, name) != 0) {
+            s->option.at[kept++] = s->option.at[i];
+        } else {
+            free(s->option.at[i].name);
+            free(s->option.at[i].value);
+        }
+    s->option.n = kept;
+}
+
 const char *search_saved_get(const struct search_saved *s, const char *name)
 {
     for (size_t i = 0; i < s->option.n; i++)
@@ -106,6 +120,24 @@ static enum status take(struct search_saved *s, const cJSON *doc, const char *pa
         put(s, o->string, o->valuestring);
     }
     return ST_OK;
+}
+
+/* What a search was begun with and cannot change, on the command line of one that goes on. */
+static enum status check_kept(const struct search_saved *s, const struct cli *c, struct err *err)
+{
+    for (size_t i = 0; i < c->setting.n; i++) {
+        const char *name = c->setting.at[i].option->name + 2, *value = c->setting.at[i].value;
+        enum search_setting k = search_setting_find(name);
+        const char *was = search_saved_get(s, name);
+        if (k != SEARCH_SETTINGS && !search_setting_info[k].changes &&
+            strcmp(value, was ? was : "") != 0)
+            return err_set(err, ST_USAGE, "--%s: this search has %s, which stays as it was begun",
+                           name, was ? was : "the default");
+    }
+    return !cli_get(c, "--seed") || c->seed == s->seed
+               ? ST_OK
+               : err_set(err, ST_USAGE, "--seed: this search has %llu, which stays as it was begun",
+                         (unsigned long long)s->seed);
 }
 
 static enum status read_file(struct search_saved *s, struct err *err)
@@ -177,9 +209,10 @@ enum status search_saved_init(struct search_saved *s, struct cli *c, struct err 
                        "search: a model and -o DIR are needed, or --resume DIR (autogo search "
                        "--help)");
     s->dir = x_strdup(resume ? resume : output);
-    if (resume)
+    if (resume) {
         TRY(read_file(s, err));
-    else {
+        TRY(check_kept(s, c, err));
+    } else {
         s->model = lasting(c->arg[0]);
         s->seed = c->seed;
         s->input_shape = c->input_shape ? x_strdup(c->input_shape) : NULL;
@@ -189,6 +222,11 @@ enum status search_saved_init(struct search_saved *s, struct cli *c, struct err 
         bool is_path = is_among(name, files) || strcmp(name, "data") == 0;
         if (!lasts(s, c, name))
             continue;
+        if (resume && search_setting_find(name) != SEARCH_SETTINGS &&
+            strcmp(c->setting.at[i].value, "default") == 0) {
+            drop(s, name);
+            continue;
+        }
         char *value = is_path ? lasting(c->setting.at[i].value) : x_strdup(c->setting.at[i].value);
         put(s, name, value);
         free(value);

@@ -13,8 +13,9 @@ struct search_saved {
     VEC(struct search_saved_option) option;
 };
 /* From the command line; with --resume from that folder, options on the command line before those
- * there. How networks are trained on the way is put on the command line, borrowed from *s.
- * ST_USAGE: no folder, or no model. */
+ * there; "default" drops a setting there. How networks are trained on the way is put on the command
+ * line, borrowed from *s. ST_USAGE: no folder, or no model, or a setting that stays as the search
+ * was begun. */
 enum status search_saved_init(struct search_saved *s, struct cli *c, struct err *err);
 /* NULL: it was not given. */
 const char *search_saved_get(const struct search_saved *s, const char *name);

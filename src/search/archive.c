@@ -7,6 +7,7 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct archive {
     sqlite3 *sql;
@@ -16,6 +17,8 @@ struct archive {
 
 const char archive_schema[] =
     "CREATE TABLE search (what TEXT NOT NULL);"
+    "CREATE TABLE setting (generation INTEGER, name TEXT, value TEXT NOT NULL, "
+    "PRIMARY KEY (generation, name)) WITHOUT ROWID;"
     "CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, "
     "generation INTEGER NOT NULL, mate INTEGER NOT NULL, edits INTEGER NOT NULL, "
     "steps INTEGER NOT NULL, segment1 INTEGER NOT NULL, record1 INTEGER NOT NULL, "
@@ -190,6 +193,19 @@ void archive_close(struct archive *a)
     free(a);
 }
 
+void archive_remove(const char *path)
+{
+    struct archive a = {.path = x_strdup(path)};
+    int64_t application = 0;
+    if (sqlite3_open_v2(path, &a.sql, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+        say(&a, "BEGIN EXCLUSIVE", NULL) == ST_OK &&
+        read_number(&a, "PRAGMA application_id", &application, NULL) == ST_OK &&
+        application == ARCHIVE_APPLICATION)
+        unlink(path);
+    sqlite3_close(a.sql);
+    free(a.path);
+}
+
 enum status archive_generations(struct archive *a, int64_t *out, struct err *err)
 {
     return read_number(a, "SELECT coalesce(max(generation), 0) FROM child", out, err);
@@ -197,7 +213,9 @@ enum status archive_generations(struct archive *a, int64_t *out, struct err *err
 
 enum status archive_forget(struct archive *a, int64_t generation, struct err *err)
 {
-    char *sql = x_asprintf("DELETE FROM child WHERE generation > %lld", (long long)generation);
+    char *sql = x_asprintf("DELETE FROM child WHERE generation > %lld; "
+                           "DELETE FROM setting WHERE generation > %lld",
+                           (long long)generation, (long long)generation);
     enum status st = say(a, sql, err);
     free(sql);
     return st;
@@ -480,6 +498,52 @@ enum status archive_corrected(struct archive *a, int64_t generation, archive_tak
     while (st == ST_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
         *any = true;
         st = take(arg, sqlite3_column_int64(s, 0), sqlite3_column_double(s, 1), err);
+    }
+    if (st == ST_OK && step != SQLITE_DONE)
+        st = failed(a, err);
+    sqlite3_finalize(s);
+    return st;
+}
+
+/* ---- what may be changed ---- */
+
+static enum status of_setting(struct archive *a, const char *sql, int64_t generation,
+                              const char *name, const char *value, struct err *err)
+{
+    sqlite3_stmt *s;
+    TRY(prepare(a, sql, &s, err));
+    sqlite3_bind_int64(s, 1, generation);
+    sqlite3_bind_text(s, 2, name, -1, SQLITE_STATIC);
+    if (value)
+        sqlite3_bind_text(s, 3, value, -1, SQLITE_STATIC);
+    return finish(a, s, err);
+}
+
+enum status archive_set(struct archive *a, int64_t generation, const char *name, const char *value,
+                        struct err *err)
+{
+    return of_setting(a, "INSERT OR REPLACE INTO setting VALUES(?, ?, ?)", generation, name, value,
+                      err);
+}
+
+enum status archive_unset(struct archive *a, int64_t generation, const char *name, struct err *err)
+{
+    return of_setting(a, "DELETE FROM setting WHERE generation = ? AND name = ?", generation, name,
+                      NULL, err);
+}
+
+enum status archive_settings(struct archive *a, archive_take_setting *take, void *arg,
+                             struct err *err)
+{
+    sqlite3_stmt *s;
+    int step = SQLITE_DONE;
+    enum status st = ST_OK;
+    TRY(prepare(a, "SELECT generation, name, value FROM setting ORDER BY generation, name", &s,
+                err));
+    while (st == ST_OK && (step = sqlite3_step(s)) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(s, 1);
+        const char *value = (const char *)sqlite3_column_text(s, 2);
+        st = take(arg, sqlite3_column_int64(s, 0), name ? name : "", value ? value : "", err);
     }
     if (st == ST_OK && step != SQLITE_DONE)
         st = failed(a, err);

@@ -16,7 +16,7 @@ enum search_fate {
 enum { FATES = FATE_WAY + 1 };
 
 /* PRAGMA user_version and application_id; the tables. */
-enum { ARCHIVE_VERSION = 4, ARCHIVE_APPLICATION = 0x41474152 /* "AGAR" */ };
+enum { ARCHIVE_VERSION = 5, ARCHIVE_APPLICATION = 0x41474152 /* "AGAR" */ };
 extern const char archive_schema[];
 
 struct archive; /* opaque */
@@ -27,6 +27,8 @@ enum status archive_open(struct archive **out, const char *path, const char *wha
 /* One that is there, to read only: nothing may be added. Errors as above. */
 enum status archive_look(struct archive **out, const char *path, struct err *err);
 void archive_close(struct archive *a); /* NULL is fine */
+/* Removes the file of one, of any version, that nobody uses; else it does nothing. */
+void archive_remove(const char *path);
 /* The last generation that there is; 0: none. */
 enum status archive_generations(struct archive *a, int64_t *out, struct err *err);
 /* Drops those after `generation`. */
@@ -40,6 +42,17 @@ typedef enum status archive_take(void *arg, const struct search_point *p, enum s
                                  const char *reason, struct err *err);
 enum status archive_each(struct archive *a, archive_take *take, void *arg, struct err *err);
 enum status archive_get(struct archive *a, int64_t id, struct search_point *out, struct err *err);
+
+/* What may be changed on the way, and behind which generation it was; 0: begun with. In a
+ * transaction of the caller's. */
+enum status archive_set(struct archive *a, int64_t generation, const char *name, const char *value,
+                        struct err *err);
+enum status archive_unset(struct archive *a, int64_t generation, const char *name, struct err *err);
+typedef enum status archive_take_setting(void *arg, int64_t generation, const char *name,
+                                         const char *value, struct err *err);
+/* By generation. */
+enum status archive_settings(struct archive *a, archive_take_setting *take, void *arg,
+                             struct err *err);
 
 /* Truths on the way, and the estimates of accuracy that they changed: behind a generation the last
  * one of a network counts. In a transaction of the caller's. */

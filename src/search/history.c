@@ -3,12 +3,13 @@
 #include "search/search_priv.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct looking {
     const struct search_look *look;
-    struct search s; /* what select.c needs of one: goals, base and front */
+    struct search s; /* what select.c and rules.c need of one: goals, base, front and archive */
     int64_t last, tried, accepted, every;
     int generation;
     double volume; /* of the front, where it has not changed since */
@@ -19,12 +20,20 @@ struct looking {
     struct strmap at; /* text -> index in `reason` */
 };
 
-static void end_generation(struct looking *l)
+/* With what was changed behind it. */
+static enum status end_generation(struct looking *l, struct err *err)
 {
+    bool changed;
+    l->s.generation = l->generation;
+    TRY(rules_replay(&l->s, &changed, err));
+    if (changed)
+        TRY(rules_front(&l->s, err));
+    l->changed |= changed;
     if (l->changed)
         l->volume = select_volume(&l->s);
     l->changed = false;
     vec_push(&l->age, (struct search_age){l->tried, l->volume, (int)l->s.front.n});
+    return ST_OK;
 }
 
 static void add_to_front(struct looking *l, const struct search_point *p)
@@ -74,7 +83,7 @@ static enum status look_at(void *arg, const struct search_point *p, enum search_
     if (p->id > l->look->last_id)
         return ST_OK;
     if (p->generation != l->generation)
-        end_generation(l);
+        TRY(end_generation(l, err));
     l->generation = p->generation;
     l->last = p->id;
     l->tried += fate != FATE_GUEST && fate != FATE_WAY;
@@ -89,14 +98,17 @@ static enum status look_at(void *arg, const struct search_point *p, enum search_
 
 static enum status look_through(struct looking *l, const char *path, struct err *err)
 {
-    struct archive *a;
-    TRY(archive_look(&a, path, err));
-    enum status st = archive_each(a, look_at, l, err);
-    archive_close(a);
+    struct search *s = &l->s;
+    TRY(archive_look(&s->archive, path, err));
+    enum status st = rules_load(s, err);
+    if (st == ST_OK)
+        st = archive_each(s->archive, look_at, l, err);
     if (st == ST_OK && l->last < l->look->last_id)
         st = err_set(err, ST_MODEL, "%s: has %lld networks, not the %lld of the search", path,
                      (long long)l->last, (long long)l->look->last_id);
-    end_generation(l);
+    if (st == ST_OK)
+        st = end_generation(l, err);
+    archive_close(s->archive);
     return st;
 }
 
@@ -109,23 +121,28 @@ static int by_number(const void *a, const void *b)
 enum status search_history_init(struct search_history *h, const char *path,
                                 const struct search_look *look, struct err *err)
 {
-    struct search_opts o = {.n_goal = look->n_goal};
-    struct looking l = {.look = look, .s = {.o = &o, .base = *look->base}, .every = 1};
-    memcpy(o.goal, look->goal, sizeof o.goal);
-    if (look->base_keeps)
-        add_to_front(&l, look->base);
+    struct looking l = {.look = look, .every = 1};
+    l.s = (struct search){
+        .o = &l.s.own, .own = {.n_goal = look->n_goal}, .base = *look->base, .path = path};
+    memcpy(l.s.own.goal, look->goal, sizeof l.s.own.goal);
+    for (int g = 0; g < SEARCH_GOALS; g++)
+        l.s.most[g] = INFINITY;
     enum status st = look_through(&l, path, err);
+    *h = (struct search_history){.change =
+                                     x_memdup(l.s.change.at, l.s.change.n * sizeof *l.s.change.at),
+                                 .n_change = (int)l.s.change.n};
     vec_done(&l.s.front);
+    rules_done(&l.s);
     strmap_done(&l.at);
     if (l.reason.n)
         qsort(l.reason.at, l.reason.n, sizeof *l.reason.at, by_number);
-    *h = (struct search_history){.age = l.age.at,
-                                 .point = l.point.at,
-                                 .reason = l.reason.at,
-                                 .n_age = (int)l.age.n,
-                                 .n_point = (int)l.point.n,
-                                 .n_reason = (int)l.reason.n,
-                                 .every = l.every};
+    h->age = l.age.at;
+    h->point = l.point.at;
+    h->reason = l.reason.at;
+    h->n_age = (int)l.age.n;
+    h->n_point = (int)l.point.n;
+    h->n_reason = (int)l.reason.n;
+    h->every = l.every;
     if (st != ST_OK)
         search_history_done(h);
     return st;
@@ -138,5 +155,6 @@ void search_history_done(struct search_history *h)
     free(h->reason);
     free(h->point);
     free(h->age);
+    free(h->change);
     *h = (struct search_history){0};
 }

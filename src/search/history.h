@@ -16,7 +16,6 @@ struct search_reason {
 };
 struct search_look {
     const struct search_point *base;
-    bool base_keeps; /* it is within the limits, so of the front until it is dominated */
     enum search_goal goal[FRONT_GOALS];
     int n_goal;
     int64_t last_id; /* look no further; more may have been tried since */
@@ -27,7 +26,8 @@ struct search_history {
     struct search_age *age; /* the first: nothing tried yet; then one for each generation */
     struct search_point *point;
     struct search_reason *reason; /* most frequent first */
-    int n_age, n_point, n_reason;
+    struct search_change *change; /* in order */
+    int n_age, n_point, n_reason, n_change;
     int64_t every; /* of the accepted, the 1st, the (1 + every)th ... are in `point` */
 };
 /* Reads the archive at `path`, and changes nothing. ST_USAGE: a search is writing it; ST_MODEL: no

@@ -6,13 +6,19 @@
 
 enum { FRAGMENTS = 8192 }; /* a hand keeps before it begins anew */
 
+void member_forget(struct member *m)
+{
+    for (size_t i = 0; i < m->place.n; i++)
+        region_done(&m->place.at[i].region);
+    vec_done(&m->place);
+    m->prepared = false;
+}
+
 void member_free(struct member *m)
 {
     if (!m)
         return;
-    for (size_t i = 0; i < m->place.n; i++)
-        region_done(&m->place.at[i].region);
-    vec_done(&m->place);
+    member_forget(m);
     graph_unref(m->graph);
     free(m);
 }

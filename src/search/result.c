@@ -58,6 +58,8 @@ enum status result_make(struct search *s, struct search_result *r, struct err *e
     r->line = x_calloc(s->front.n + 1, sizeof *r->line);
     r->n_front = (int)s->front.n;
     const struct search_truth *truth = truths_all(s->truths, &r->n_truth);
+    r->n_change = (int)s->change.n;
+    r->change = x_memdup(s->change.at, s->change.n * sizeof *s->change.at);
     r->truth = x_memdup(truth, (size_t)r->n_truth * sizeof *truth);
     for (int i = 0; i < r->n_front; i++)
         TRY(report_point(s, r, i, err));
@@ -73,6 +75,7 @@ void search_result_done(struct search_result *r)
     free(r->line);
     free(r->front);
     free(r->truth);
+    free(r->change);
     free(r->graph);
     free(r->fault);
     *r = (struct search_result){0};

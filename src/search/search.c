@@ -346,8 +346,11 @@ static enum status replay(void *arg, const struct search_point *p, enum search_f
                           const char *reason, struct err *err)
 {
     struct search *s = arg;
-    if (p->generation > s->generation + 1) /* the one before is whole */
+    bool whole = p->generation > s->generation + 1; /* the one before */
+    if (whole)
         TRY(end_generation(s, err));
+    if (whole || s->next_id == 1)
+        TRY(rules_meet_again(s, err));
     note(s, p, fate, reason);
     if (is_new(fate))
         accept(s, p, NULL);
@@ -369,24 +372,32 @@ static enum status relearn(void *arg, const struct search_point *p, enum search_
     return ST_OK;
 }
 
-/* The population and the front as they were behind the last whole generation. */
-static enum status go_on(struct search *s, const char *path, struct err *err)
+/* What the caller wants to be changed; NULL: nothing. */
+static const struct search_opts *renewed(const struct search *s)
 {
-    TRY(islands_align(s, err));
+    return s->given->renew ? s->given->renew(s->given->arg) : NULL;
+}
+
+/* The population and the front as they were behind the last whole generation, and what is changed
+ * behind it. */
+static enum status go_on(struct search *s, struct err *err)
+{
     TRY(archive_each(s->archive, replay, s, err));
     if (s->learnt)
         TRY(archive_each(s->archive, relearn, s, err));
     if (!s->learnt && tried(s) % s->population != 0)
-        return err_set(err, ST_MODEL, "%s: its last generation is not whole", path);
+        return err_set(err, ST_MODEL, "%s: its last generation is not whole", s->path);
     if (s->next_id > 1)
         TRY(end_generation(s, err));
     for (size_t i = 0; i < s->member.n; i++)
         if (!s->member.at[i]->graph)
             TRY(lineage_remake(s, &s->member.at[i]->point, &s->member.at[i]->graph, err));
-    if (!s->truths)
-        return ST_OK;
-    TRY(truths_recall(s, err));
-    return truths_meet(s, err);
+    if (s->truths) {
+        TRY(truths_recall(s, err));
+        TRY(truths_meet(s, err));
+    }
+    const struct search_opts *now = renewed(s);
+    return rules_settle(s, now ? now : s->given, err);
 }
 
 /* ---- the whole ---- */
@@ -404,34 +415,31 @@ static bool is_goal(const struct search_opts *o, enum search_goal g)
     return false;
 }
 
-/* Goals and limits, now that the network begun with is known. */
-static enum status check_numbers(struct search *s, struct err *err)
+/* Of goals and limits, now that the network begun with is known. */
+static enum status check_numbers(const struct search *s, const struct search_opts *o,
+                                 struct err *err)
 {
-    const struct search_opts *o = s->o;
     for (int i = 0; i < SEARCH_GOALS; i++) {
         enum search_goal g = (enum search_goal)i;
-        const struct search_limit *l = &o->limit[g];
-        bool limited = g != GOAL_ACC && l->set;
-        s->most[g] = !limited ? INFINITY : l->relative ? l->value * s->base.value[g] : l->value;
+        bool limited = g != GOAL_ACC && o->limit[g].set;
         if ((limited || is_goal(o, g)) && isnan(s->base.value[g]))
             return err_set(err, ST_USAGE, "%s is not known: there is no %s", search_goal_name(g),
                            what_lacks(g));
     }
-    s->trust = o->trust * (s->base.distance > 1 ? s->base.distance : 1);
     return ST_OK;
 }
 
-/* All that the outcome depends on, but for how long it goes on. */
+/* All that the outcome depends on, but for what may be changed (rules.c). */
 static char *describe(const struct search *s)
 {
     const struct search_opts *o = s->o;
     struct str t = {0};
     str_addf(&t, "rank %d of %d, ", comm_rank(o->comm), comm_size(o->comm));
     str_addf(&t,
-             "network %016llx, seed %llu, population %d, scheme %d, sources %d, loss %g, trust %g, "
+             "network %016llx, seed %llu, population %d, scheme %d, sources %d, trust %g, "
              "goals",
              (unsigned long long)s->base.hash, (unsigned long long)o->seed, s->population,
-             (int)o->scheme, (int)o->source, o->max_loss, o->trust);
+             (int)o->scheme, (int)o->source, o->trust);
     if (s->learnt)
         str_addf(&t, " choice %d", o->choice);
     if (s->truths) {
@@ -442,24 +450,13 @@ static char *describe(const struct search *s)
     }
     for (int k = 0; k < o->n_goal; k++)
         str_addf(&t, " %s", search_goal_name(o->goal[k]));
-    str_add(&t, ", limits");
-    for (int g = 0; g < SEARCH_GOALS; g++)
-        str_addf(&t, " %.9g", s->most[g]);
-    str_add(&t, ", frozen");
-    for (int i = 0; i < o->n_frozen; i++)
-        str_addf(&t, " %d", o->frozen[i]);
-    str_add(&t, ", forbidden");
-    for (int i = 0; o->forbidden && i < OP_COUNT; i++)
-        if (o->forbidden[i])
-            str_addf(&t, " %d", i);
     str_addf(&t, ", database %016llx, numbers", (unsigned long long)segdb_hash(s->hand[0].db));
     for (int g = 0; g < GOAL_LATENCY; g++) /* a time may be measured anew */
         str_addf(&t, " %.9g", s->base.value[g]);
     return str_take(&t);
 }
 
-static enum status begin(struct search *s, const struct graph *base, const char *path,
-                         struct err *err)
+static enum status begin(struct search *s, const struct graph *base, struct err *err)
 {
     const struct search_opts *o = s->o;
     if (o->measure_every && o->comm)
@@ -477,7 +474,10 @@ static enum status begin(struct search *s, const struct graph *base, const char 
         s->clock = layer_clock_new(
             &(struct timing_opts){.threads = 1, .seed = o->seed, .cancel = o->cancel});
     TRY(measure(s, &s->base, base, err));
-    TRY(check_numbers(s, err));
+    TRY(check_numbers(s, o, err));
+    for (int g = 0; g < SEARCH_GOALS; g++) /* until rules.c has them */
+        s->most[g] = INFINITY;
+    s->trust = o->trust * (s->base.distance > 1 ? s->base.distance : 1);
     if (s->learnt)
         learn_network(s, base, s->base.value[GOAL_ACC]);
     accept(s, &s->base, graph_ref(base));
@@ -485,15 +485,18 @@ static enum status begin(struct search *s, const struct graph *base, const char 
     if (s->member.at[0]->place.n == 0)
         return err_set(err, ST_NO, "nothing of this network can be replaced");
     char *what = describe(s);
-    enum status st = archive_open(&s->archive, path, what, err);
+    enum status st = archive_open(&s->archive, s->path, what, err);
     free(what);
     if (st != ST_OK)
         return st;
+    TRY(islands_align(s, err));
+    TRY(rules_load(s, err));
+    TRY(rules_check(s, err));
     u64map_put(&s->seen, s->base.hash, 0);
     s->next_id = 1;
     if (o->begun)
         TRY(o->begun(o->arg, err));
-    return go_on(s, path, err);
+    return go_on(s, err);
 }
 
 static struct search_state state_of(const struct search *s)
@@ -502,6 +505,8 @@ static struct search_state state_of(const struct search *s)
     const struct search_truth *truth = truths_all(s->truths, &n_truth);
     return (struct search_state){.truth = truth,
                                  .n_truth = n_truth,
+                                 .change = s->change.at,
+                                 .n_change = (int)s->change.n,
                                  .tried = tried(s),
                                  .last_id = s->next_id - 1,
                                  .accepted = s->fates[FATE_ACCEPTED],
@@ -541,14 +546,26 @@ static bool is_over(const struct search *s)
     return s->o->seconds > 0 && clock_s() - s->begun >= s->o->seconds;
 }
 
+/* What is wanted otherwise from here on. */
+static enum status change(struct search *s, struct err *err)
+{
+    const struct search_opts *now = renewed(s);
+    if (!now)
+        return ST_OK;
+    TRY(check_numbers(s, now, err));
+    return rules_settle(s, now, err);
+}
+
 static enum status evolve(struct search *s, struct err *err)
 {
     const struct search_opts *o = s->o;
-    int64_t islands = comm_size(o->comm), each = (o->evaluations + islands - 1) / islands;
+    int64_t islands = comm_size(o->comm);
     bool stop = false;
     tell(s);
-    while (!stop && tried(s) < each && (o->comm || !is_over(s))) {
+    while (!stop && tried(s) < (o->evaluations + islands - 1) / islands &&
+           (o->comm || !is_over(s))) {
         TRY(generation(s, is_over(s), &stop, err));
+        TRY(change(s, err));
         tell(s);
     }
     TRY(islands_gather(s, err));
@@ -568,6 +585,7 @@ static void search_done(struct search *s)
     for (size_t i = 0; i < s->member.n; i++)
         member_free(s->member.at[i]);
     vec_done(&s->member);
+    rules_done(s);
     vec_done(&s->front);
     u64map_done(&s->seen);
     u64map_done(&s->way);
@@ -586,17 +604,20 @@ static void search_done(struct search *s)
 enum status search_run(struct search_result *out, const struct graph *base, const char *path,
                        const struct search_opts *opts, struct err *err)
 {
-    struct search s = {.o = opts,
+    struct search s = {.given = opts,
+                       .own = *opts,
+                       .path = path,
                        .population = opts->population ? opts->population : SEARCH_POPULATION,
                        .table = -1,
                        .stream = hash_pair(opts->seed, (uint64_t)comm_rank(opts->comm)),
                        .begun = clock_s()};
     struct search_result r = {0};
+    s.o = &s.own;
     if (opts->accuracy && opts->choice)
         s.learnt = surrogate_new(&(struct surrogate_opts){.rounds = ROUNDS, .noise = NOISE});
     if (opts->measure_every)
         s.truths = truths_new();
-    enum status st = begin(&s, base, path, err);
+    enum status st = begin(&s, base, err);
     r.resumed_at = s.generation;
     if (st == ST_OK)
         st = evolve(&s, err);
@@ -607,6 +628,7 @@ enum status search_run(struct search_result *out, const struct graph *base, cons
     r.state.base = &out->base;
     r.state.front = r.front;
     r.state.truth = r.truth;
+    r.state.change = r.change;
     r.state.search = NULL;
     if (st == ST_OK)
         *out = r;

@@ -10,9 +10,10 @@
  * only, so the result does not depend on threads.
  *
  * All children are in an archive on disk (archive.h), one transaction a generation: a search that
- * was killed goes on from the last whole generation, to the same end as one left alone. In memory
- * are the population's networks, one line for each point of the front, and a hash of each network
- * seen. */
+ * was killed goes on from the last whole generation, to the same end as one left alone. Limits that
+ * are changed on the way are in it too, by the generation behind which they were (rules.c). In
+ * memory are the population's networks, one line for each point of the front, and a hash of each
+ * network seen. */
 #ifndef SEARCH_SEARCH_H
 #define SEARCH_SEARCH_H
 
@@ -91,6 +92,12 @@ struct search_limit {
     double value;
 };
 
+/* What was changed on the way. */
+struct search_change {
+    int generation; /* behind which */
+    char text[96];  /* "max-flops -10%" */
+};
+
 struct search;       /* opaque */
 struct measure_opts; /* measure.h */
 /* How a search stands. */
@@ -102,7 +109,8 @@ struct search_state {
     double seconds;                          /* of this run */
     const struct search_point *base, *front; /* borrowed; the front in no order */
     const struct search_truth *truth;        /* borrowed; the network begun with, then in order */
-    int n_front, n_truth;
+    const struct search_change *change;      /* borrowed; in order */
+    int n_front, n_truth, n_change;
     const struct search *search; /* for search_line_of */
 };
 
@@ -147,6 +155,14 @@ struct search_opts {
     int64_t measure_every;
     const struct measure_opts *measure; /* how (measure.h) */
     const int *cancel;
+    /* An archive whose search has other limits, other nodes frozen or other operators forbidden
+     * (but for latency, which was not measured before): they are changed behind its last
+     * generation, as if that had been done on the way. False: ST_USAGE. */
+    bool may_change;
+    /* Asked behind each generation, on the caller's thread: options of which those, `evaluations`
+     * and `seconds` hold from now on, borrowed until the next call; NULL: no change. May be NULL.
+     */
+    const struct search_opts *(*renew)(void *arg);
     /* Once the archive is this search's: before it nothing was changed that another one owns. May
      * be NULL. */
     enum status (*begun)(void *arg, struct err *err);
@@ -166,13 +182,14 @@ enum status search_line_of(const struct search_state *now, const struct search_p
 
 struct search_result {
     struct search_point base;
-    bool base_keeps;            /* the network begun with is within the limits */
-    struct search_point *front; /* by the first goal, then by id */
-    struct graph **graph;       /* of each point of the front; NULL with points_only */
-    struct search_line *line;   /* and how it came to be */
-    char (*fault)[200];         /* why a point could not be executed; "": it ran */
-    struct search_truth *truth; /* see search_state */
-    int n_front, n_truth;
+    bool base_keeps;              /* the network begun with is within the limits */
+    struct search_point *front;   /* by the first goal, then by id */
+    struct graph **graph;         /* of each point of the front; NULL with points_only */
+    struct search_line *line;     /* and how it came to be */
+    char (*fault)[200];           /* why a point could not be executed; "": it ran */
+    struct search_truth *truth;   /* see search_state */
+    struct search_change *change; /* see there */
+    int n_front, n_truth, n_change;
     const char *table;         /* whose scale the estimates are in, the model's; NULL */
     struct search_state state; /* its base, front and truths are those above */
     int resumed_at;            /* the generation; 0: begun anew */

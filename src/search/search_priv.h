@@ -45,7 +45,8 @@ struct member {
     VEC(struct place) place;
     bool prepared;
 };
-void member_free(struct member *m); /* NULL is fine */
+void member_free(struct member *m);   /* NULL is fine */
+void member_forget(struct member *m); /* its places: it is to be prepared anew */
 
 /* What one thread has for itself. */
 struct hand {
@@ -83,17 +84,32 @@ struct guests {
     size_t n, cap;
 };
 
+/* A word that the archive has of a rule, see rules.c. */
+struct rule_event {
+    int64_t generation;
+    int rule;
+    char *word;
+};
+enum { RULES = 9 };
+
 struct truths; /* opaque */
 
 /* A search under way. */
 struct search {
-    const struct search_opts *o;
+    const struct search_opts *given, *o; /* the caller's; &own */
+    struct search_opts own;              /* the caller's, with the rules that are in force */
+    char *rule[RULES];                   /* their words; NULL: none yet */
+    VEC(struct rule_event) event;
+    VEC(struct search_change) change;
+    VEC(int32_t) frozen; /* what `own` points to */
+    bool forbidden[OP_COUNT];
     int population, table;
     struct truths *truths;     /* NULL: nothing is trained on the way */
     struct surrogate *learnt;  /* of true values; NULL: each child is evaluated */
     double most[SEARCH_GOALS]; /* limits; INFINITY: none */
     double trust;              /* most distance */
     struct archive *archive;
+    const char *path; /* its file */
     struct search_point base;
     struct graph *base_graph;
     VEC(struct member *) member; /* graphs are there between generations of this run only */
@@ -188,6 +204,22 @@ enum status lineage_remake(struct search *s, const struct search_point *p, struc
 
 /* Fills all but `state`; what there is of it is to be freed after a failure too. */
 enum status result_make(struct search *s, struct search_result *r, struct err *err);
+
+/* ---- rules.c: what may be changed on the way ---- */
+
+/* Reads what the archive says. */
+enum status rules_load(struct search *s, struct err *err);
+/* ST_USAGE: the caller's options are others, and may not change it. */
+enum status rules_check(const struct search *s, struct err *err);
+/* Puts in force what it says behind this generation. */
+enum status rules_replay(struct search *s, bool *changed, struct err *err);
+/* That, and front and population are those that it leaves. */
+enum status rules_meet_again(struct search *s, struct err *err);
+/* What these options say holds from here on: it is written, and those beyond the limits leave. */
+enum status rules_settle(struct search *s, const struct search_opts *o, struct err *err);
+/* The front anew: of all networks until now that keep within the limits. */
+enum status rules_front(struct search *s, struct err *err);
+void rules_done(struct search *s);
 
 /* ---- islands.c ---- */
 

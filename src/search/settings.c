@@ -11,7 +11,7 @@
 #define TRUST 1.25
 
 const struct search_setting_info search_setting_info[SEARCH_SETTINGS] = {
-#define SETTING(id, name, value, help) {name, value, help},
+#define SETTING(id, name, value, help, changes) {name, value, help, changes},
 #include "search/settings.def"
 #undef SETTING
 };

@@ -5,13 +5,14 @@
 #include "search/search.h"
 
 enum search_setting {
-#define SETTING(id, name, value, help) SET_##id,
+#define SETTING(id, name, value, help, changes) SET_##id,
 #include "search/settings.def"
 #undef SETTING
     SEARCH_SETTINGS
 };
 struct search_setting_info {
     const char *name, *value, *help; /* "max-flops", "X" */
+    bool changes;                    /* also while a search runs */
 };
 extern const struct search_setting_info search_setting_info[SEARCH_SETTINGS];
 /* SEARCH_SETTINGS: none of this name. */

@@ -637,7 +637,9 @@ static enum status cmd_SEARCH(const struct call *c, struct err *err)
                        "usage: search [show | start [here] | stop | set NAME VALUE | take I]");
     TRY(session_search_set(c->s, c->word[1], c->word[2], err));
     str_addf(c->out, "%s: %s%s\n", c->word[1], c->word[2],
-             session_search_is_other(c->s) ? "; another search from now on (search start)" : "");
+             session_search_is_other(c->s)  ? "; another search from now on (search start)"
+             : session_search_running(c->s) ? "; from the next generation on"
+                                            : "");
     return ST_OK;
 }
 

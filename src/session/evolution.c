@@ -20,6 +20,7 @@ void evolution_state_free(struct evolution_state *s)
     if (!s)
         return;
     front_free(s->front, s->n_front);
+    free(s->change);
     free(s);
 }
 
@@ -48,6 +49,14 @@ static void remember(struct evolution_past *p, int64_t tried, double volume)
         p->stride = p->at[2].tried - p->at[1].tried;
     }
     p->at[p->n++] = (struct session_search_past){tried, volume};
+}
+
+/* What points into the settings themselves moves with them. */
+static void settings_move(struct search_settings *to, const struct search_settings *from)
+{
+    *to = *from;
+    if (from->o.forbidden)
+        to->o.forbidden = to->forbidden;
 }
 
 /* ---- on the worker ---- */
@@ -117,17 +126,34 @@ static void on_generation(void *arg, const struct search_state *now)
     remember(&e->past, now->tried, now->volume);
     renew_front(e, now);
     double seconds = now->seconds - e->seconds;
-    *s = (struct evolution_state){.now = *now,
-                                  .rate =
-                                      seconds > 0 ? (double)(now->tried - e->tried) / seconds : 0,
-                                  .base = *now->base,
-                                  .front = front_copy(e->front, e->n_front),
-                                  .n_front = e->n_front,
-                                  .past = e->past,
-                                  .anew = e->anew};
+    *s = (struct evolution_state){
+        .now = *now,
+        .rate = seconds > 0 ? (double)(now->tried - e->tried) / seconds : 0,
+        .base = *now->base,
+        .front = front_copy(e->front, e->n_front),
+        .n_front = e->n_front,
+        .past = e->past,
+        .change = x_memdup(now->change, (size_t)now->n_change * sizeof *now->change),
+        .anew = e->anew};
     s->now.base = s->now.front = NULL;
+    s->now.change = s->change;
     s->now.search = NULL;
     leave(e, s);
+}
+
+static const struct search_opts *on_renew(void *arg)
+{
+    struct evolution *e = arg;
+    pthread_mutex_lock(&e->lock);
+    bool changed = e->changed;
+    if (changed) {
+        search_settings_done(&e->lent);
+        settings_move(&e->lent, &e->next);
+        e->next = (struct search_settings){0};
+        e->changed = false;
+    }
+    pthread_mutex_unlock(&e->lock);
+    return changed ? &e->lent.o : NULL;
 }
 
 enum status evolution_run(struct evolution *e, const int *cancel, int wake, struct err *err)
@@ -137,6 +163,7 @@ enum status evolution_run(struct evolution *e, const int *cancel, int wake, stru
     e->wake = wake;
     o->cancel = cancel;
     o->progress = on_generation;
+    o->renew = on_renew;
     o->arg = e;
     o->points_only = true;
     TRY(search_run(&r, e->base, e->archive, o, err));
@@ -152,10 +179,8 @@ struct evolution *evolution_new(const struct graph *base, const struct search_se
     struct evolution *e = x_calloc(1, sizeof *e);
     e->refs = 1;
     e->base = graph_ref(base);
-    e->set = *set;
-    /* what points into the settings themselves */
-    if (set->o.forbidden)
-        e->set.o.forbidden = e->set.forbidden;
+    settings_move(&e->set, set);
+    search_settings_copy(&e->said, set, SEARCH_SETTINGS);
     e->archive = archive;
     pthread_mutex_init(&e->lock, NULL);
     return e;
@@ -173,6 +198,9 @@ void evolution_unref(struct evolution *e)
         return;
     graph_unref(e->base);
     search_settings_done(&e->set);
+    search_settings_done(&e->said);
+    search_settings_done(&e->next);
+    search_settings_done(&e->lent);
     free(e->archive);
     evolution_state_free(e->fresh);
     front_free(e->front, e->n_front);
@@ -184,6 +212,25 @@ void evolution_expect(struct evolution *e, const struct evolution_state *before)
 {
     e->expected = before->now.tried;
     e->past = before->past;
+}
+
+void evolution_change(struct evolution *e, const struct search_settings *set)
+{
+    search_settings_done(&e->said);
+    search_settings_copy(&e->said, set, SEARCH_SETTINGS);
+    pthread_mutex_lock(&e->lock);
+    search_settings_done(&e->next);
+    settings_move(&e->next, set);
+    e->changed = true;
+    pthread_mutex_unlock(&e->lock);
+}
+
+bool evolution_waits(struct evolution *e)
+{
+    pthread_mutex_lock(&e->lock);
+    bool waits = e->changed;
+    pthread_mutex_unlock(&e->lock);
+    return waits;
 }
 
 struct evolution_state *evolution_fetch(struct evolution *e)

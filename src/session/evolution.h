@@ -22,25 +22,30 @@ struct evolution_state {
     struct session_search_point *front;
     int n_front;
     struct evolution_past past;
-    bool anew; /* more was expected in the archive */
+    struct search_change *change; /* that of `now` */
+    bool anew;                    /* more was expected in the archive */
 };
 void evolution_state_free(struct evolution_state *s); /* NULL is fine */
 
 struct evolution {
     int refs; /* atomic */
     struct graph *base;
-    struct search_settings set; /* complete: its options are what is run */
+    struct search_settings set;  /* complete: its options are what is begun with */
+    struct search_settings said; /* the session's: as it was changed since */
     char *archive;
     int64_t expected; /* networks that the archive should have */
 
     pthread_mutex_t lock;
     struct evolution_state *fresh; /* left for the session, under the lock; or NULL */
+    struct search_settings next;   /* left for the worker, likewise, */
+    bool changed;                  /* where this is set */
 
     /* The worker's own. */
     struct evolution_past past;
     struct session_search_point *front; /* as of the generation before */
     int n_front;
-    bool begun; /* the first state of this run came: */
+    struct search_settings lent; /* what the search was told last */
+    bool begun;                  /* the first state of this run came: */
     int64_t tried;
     double seconds;
     bool anew;
@@ -57,6 +62,11 @@ void evolution_unref(struct evolution *e); /* NULL is fine */
 void evolution_expect(struct evolution *e, const struct evolution_state *before);
 /* A byte goes to `wake` after each generation. */
 enum status evolution_run(struct evolution *e, const int *cancel, int wake, struct err *err);
+/* What may be changed is as in `set`, which is bound and taken over, from the next generation on.
+ */
+void evolution_change(struct evolution *e, const struct search_settings *set);
+/* A change that the search has not met, and when it has ended will not. */
+bool evolution_waits(struct evolution *e);
 /* The newest state that was not fetched yet, the caller's; NULL: none. */
 struct evolution_state *evolution_fetch(struct evolution *e);
 

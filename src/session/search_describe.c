@@ -32,6 +32,13 @@ static void add_numbers(const struct session_search *f, struct str *out)
              (long long)n->refused, (long long)n->beyond, n->generation, n->volume, f->archive);
 }
 
+static void add_changes(const struct search_state *n, struct str *out)
+{
+    for (int i = 0; i < n->n_change; i++)
+        str_addf(out, "changed behind generation %d: %s\n", n->change[i].generation,
+                 n->change[i].text);
+}
+
 static void add_cost(const struct session_search *f, const struct search_point *p,
                      enum search_goal g, struct str *out)
 {
@@ -65,6 +72,7 @@ void describe_search(const struct session *s, struct str *out)
     if (!f.known)
         return;
     add_numbers(&f, out);
+    add_changes(&f.now, out);
     str_addf(out, "%5s %6s %12s %18s %18s %18s\n", "point", "edits", "est. sigma", "FLOPs",
              "params", "cycles");
     for (int i = 0; i < f.n_front; i++)

@@ -1,8 +1,7 @@
 #include "session/session_priv.h"
 
-#include "base/file.h"
+#include "session/archives.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -31,30 +30,14 @@ bool session_search_is_set(const struct session *s, enum search_setting k)
     return s->searching.set.text[k] != NULL;
 }
 
-enum status session_search_set(struct session *s, const char *name, const char *value,
-                               struct err *err)
-{
-    enum search_setting k = search_setting_find(name);
-    struct search_settings next;
-    if (k == SEARCH_SETTINGS)
-        return err_set(err, ST_USAGE, "a search has no setting '%.40s' (search show lists them)",
-                       name);
-    search_settings_copy(&next, &s->searching.set, k);
-    enum status st =
-        strcmp(value, "default") == 0 ? ST_OK : search_settings_set(&next, k, value, err);
-    if (st != ST_OK)
-        return search_settings_done(&next), st;
-    search_settings_done(&s->searching.set);
-    s->searching.set = next;
-    return ST_OK;
-}
-
-/* All that makes it another search but for the network; not for how long it goes on. */
-static uint64_t hash_of(const struct session *s, const struct search_settings *set)
+/* All that makes it another search but for the network; not for how long it goes on. Of one that is
+ * `open`, running or stopped, limits and others may be changed. */
+static uint64_t hash_of(const struct session *s, const struct search_settings *set, bool open)
 {
     uint64_t h = hash_pair(s->seed, hash_str(s->npu_name, 0));
     for (int k = 0; k < SEARCH_SETTINGS; k++)
-        if (set->text[k] && k != SET_EVALUATIONS && k != SET_MINUTES)
+        if (set->text[k] && k != SET_EVALUATIONS && k != SET_MINUTES &&
+            !(open && search_setting_info[k].changes))
             h = hash_pair(h, hash_pair((uint64_t)k, hash_str(set->text[k], 0)));
     return h;
 }
@@ -63,32 +46,15 @@ static uint64_t hash_of(const struct session *s, const struct search_settings *s
 static int start_version(const struct session *s)
 {
     const struct searching *f = &s->searching;
-    bool same = f->e && hash_of(s, &f->set) == hash_of(s, &f->e->set);
+    bool same = f->e && hash_of(s, &f->set, true) == hash_of(s, &f->e->said, true);
     return same && (f->end == SEARCH_STOPPED || f->end == SEARCH_OPEN) ? f->version : s->cursor;
 }
 
-bool session_search_is_other(const struct session *s)
+/* Of an archive. Caller frees. */
+static char *name_of(const struct session *s, int version, const struct search_settings *set)
 {
-    const struct searching *f = &s->searching;
-    return f->e &&
-           (f->version != start_version(s) || hash_of(s, &f->set) != hash_of(s, &f->e->set));
-}
-
-/* ---- starting and stopping ---- */
-
-bool session_search_running(const struct session *s)
-{
-    return s->searching.e && s->searching.end == SEARCH_OPEN;
-}
-
-/* Caller frees. */
-static char *archive_of(const struct session *s, int version)
-{
-    char name[96];
-    uint64_t h = hash_pair(hash_of(s, &s->searching.set), segdb_hash(s->db.db));
-    snprintf(name, sizeof name, "searches/%016" PRIx64 "-%016" PRIx64 ".db",
-             s->version.at[version]->pub.hash, h);
-    return file_xdg("STATE", name, 1);
+    return archives_name(s->version.at[version]->pub.hash,
+                         hash_pair(hash_of(s, set, false), segdb_hash(s->db.db)));
 }
 
 /* The settings with all that a search needs; they stay valid as long as workers run. */
@@ -103,9 +69,80 @@ static enum status fill_in(struct session *s, int version, struct search_setting
     o->pred = scoring_model(s);
     o->npu = session_npu(s);
     o->seed = s->seed;
+    o->may_change = true;
     /* One processor is left to the rest of the session. */
     o->threads = s->threads > 1 ? s->threads - 1 : 1;
     return search_settings_bind(set, s->version.at[version]->graph, s->vocab, err);
+}
+
+static enum status check_known(const struct searching *f, const struct search_opts *o,
+                               struct err *err)
+{
+    for (int g = GOAL_FLOPS; g < SEARCH_GOALS; g++)
+        if (f->now && o->limit[g].set && isnan(f->now->base.value[g]))
+            return err_set(err, ST_USAGE, "%s is not known to this search",
+                           search_goal_name((enum search_goal)g));
+    return ST_OK;
+}
+
+/* Of the search that runs. */
+static enum status change(struct session *s, enum search_setting k,
+                          const struct search_settings *next, struct err *err)
+{
+    const struct searching *f = &s->searching;
+    const char *was = f->e->said.text[k], *now = next->text[k];
+    struct search_settings set;
+    if (strcmp(was ? was : "", now ? now : "") == 0)
+        return ST_OK;
+    if (!search_setting_info[k].changes)
+        return err_set(err, ST_NO, "%s stays as it is while it searches (search stop)",
+                       search_setting_info[k].name);
+    search_settings_copy(&set, next, SEARCH_SETTINGS);
+    enum status st = fill_in(s, f->version, &set, err);
+    if (st == ST_OK)
+        st = check_known(f, &set.o, err);
+    if (st != ST_OK)
+        return search_settings_done(&set), st;
+    evolution_change(f->e, &set);
+    char *name = name_of(s, f->version, next);
+    archives_also(f->e->archive, name);
+    free(name);
+    return ST_OK;
+}
+
+enum status session_search_set(struct session *s, const char *name, const char *value,
+                               struct err *err)
+{
+    enum search_setting k = search_setting_find(name);
+    struct search_settings next;
+    if (k == SEARCH_SETTINGS)
+        return err_set(err, ST_USAGE, "a search has no setting '%.40s' (search show lists them)",
+                       name);
+    search_settings_copy(&next, &s->searching.set, k);
+    enum status st =
+        strcmp(value, "default") == 0 ? ST_OK : search_settings_set(&next, k, value, err);
+    if (st == ST_OK && session_search_running(s))
+        st = change(s, k, &next, err);
+    if (st != ST_OK)
+        return search_settings_done(&next), st;
+    search_settings_done(&s->searching.set);
+    s->searching.set = next;
+    return ST_OK;
+}
+
+bool session_search_is_other(const struct session *s)
+{
+    const struct searching *f = &s->searching;
+    bool open = f->end == SEARCH_OPEN || f->end == SEARCH_STOPPED;
+    return f->e && (f->version != start_version(s) ||
+                    hash_of(s, &f->set, open) != hash_of(s, &f->e->said, open));
+}
+
+/* ---- starting and stopping ---- */
+
+bool session_search_running(const struct session *s)
+{
+    return s->searching.e && s->searching.end == SEARCH_OPEN;
 }
 
 /* A search that has tried all it was told to does not go on. */
@@ -151,7 +188,14 @@ enum status session_search_start(struct session *s, bool here, struct err *err)
     enum status st = fill_in(s, version, &set, err);
     if (st != ST_OK)
         return search_settings_done(&set), st;
-    begin(s, version, evolution_new(s->version.at[version]->graph, &set, archive_of(s, version)));
+    char *name = name_of(s, version, &s->searching.set);
+    bool on = !here && s->searching.e && !session_search_is_other(s);
+    char *archive = on ? x_strdup(s->searching.e->archive) : archives_file(name);
+    archives_prune(archive);
+    if (on)
+        archives_also(archive, name);
+    free(name);
+    begin(s, version, evolution_new(s->version.at[version]->graph, &set, archive));
     return ST_OK;
 }
 
@@ -214,7 +258,12 @@ void searching_take(struct session *s, struct job *j, unsigned *changed)
         f->err = j->err;
         if (f->end == SEARCH_FAILED)
             session_note(s, false, "the search ended: %s", err_text(&f->err, text, sizeof text));
-        else
+        else if (evolution_waits(f->e)) {
+            f->end = SEARCH_STOPPED;
+            session_note(s, false,
+                         "the search ended before it met the last change: search start "
+                         "goes on with it");
+        } else
             session_note(s, true, "the search ended: %d networks in the front",
                          f->now ? f->now->n_front : 0);
         *changed |= SESSION_CHANGED_SEARCH | SESSION_CHANGED_NOTICE;
@@ -249,7 +298,7 @@ void session_search_state(const struct session *s, struct session_search *out)
     const struct searching *f = &s->searching;
     *out = (struct session_search){.stage = stage_of(f), .version = f->version};
     if (f->e) {
-        out->set = &f->e->set;
+        out->set = &f->e->said;
         out->archive = f->e->archive;
     }
     if (out->stage == SESSION_SEARCH_FAILED)
@@ -271,7 +320,7 @@ int session_search_percent(const struct session *s)
     const struct searching *f = &s->searching;
     if (!f->e || !f->now)
         return 0;
-    double share = (double)f->now->now.tried / (double)f->e->set.o.evaluations;
+    double share = (double)f->now->now.tried / (double)f->e->said.o.evaluations;
     return (int)(100 * fmin(share, 1));
 }
 

@@ -5,7 +5,10 @@
  *
  * Its archive lies in the user's state folder under a name made of the network and the settings. So
  * stopping a search and starting it with the same settings, in this session or another one, goes on
- * behind its last whole generation; with other settings it is another search.
+ * behind its last whole generation; with other settings it is another search. Only limits, what is
+ * frozen and what may be put in can be changed while a search runs or is stopped (settings.def);
+ * its archive is found by each of the settings that it had, and the last ones hold. Archives that
+ * were not written for 30 days and are not among the newest 20 are removed when a search starts.
  *
  * Threads: all calls belong to the session's thread. The worker leaves whole snapshots;
  * session_poll fetches the newest and tells of it with SESSION_CHANGED_SEARCH. */
@@ -15,10 +18,11 @@
 #include "search/settings.h"
 #include "session/session.h"
 
-/* ---- settings: of the next start ---- */
+/* ---- settings: of the search that runs or is stopped, and of the next start ---- */
 
-/* By name, as the command line has them (settings.def); "default" drops one. ST_USAGE: no such name
- * or value. */
+/* By name, as the command line has them (settings.def); "default" drops one. A search that runs has
+ * it from the next generation on. ST_USAGE: no such name or value; ST_NO: of a search that runs it
+ * stays. */
 enum status session_search_set(struct session *s, const char *name, const char *value,
                                struct err *err);
 /* As it was set, else what holds without it in words ("64", "none"). Until the next set. */

@@ -52,6 +52,53 @@ awk "BEGIN { exit !($(json hypervolume) >= $volume) }" || fail 'a longer search 
 refuses 2 'other options' search "$net" -o alone $few --max-flops -10% --threads 1
 refuses 2 'other options' search zoo:fsrcnn -o alone $few --threads 1
 
+# ---- limits changed between resumes: each is met again where it was, also after a kill
+under_way()
+{
+	rm -f progress
+	"$AUTOGO" search "$@" --evaluations 1000000 --threads 1 --progress >/dev/null 2>progress &
+	for k in $(seq 1 600); do
+		[ -s progress ] && break
+		sleep 0.05
+	done
+	sleep "0.$((RANDOM % 4))$((RANDOM % 10))"
+	checks=$((checks + 1))
+	kill -9 $! || fail 'a search ended by itself'
+	wait $! 2>/dev/null
+}
+under_way "$net" -o cut $few
+under_way --resume cut --max-flops -3% --no-ops MaxPool
+under_way --resume cut
+under_way --resume cut --max-flops default --freeze 0-1
+under_way --resume cut
+expect 0 search --resume cut --evaluations 16 --threads 1 --json
+is 'max-flops -3%' changes/0/setting
+is 'no-ops 1 operator' changes/1/setting
+is 'max-flops none' changes/2/setting
+first=$(json changes/0/generation) second=$(json changes/2/generation) tried=$(json evaluated)
+[ "$(json changes/3/generation)" = "$second" ] || fail 'two changes at once are two'
+[ "$first" -lt "$second" ] || fail 'the changes are not in order'
+expect 0 search "$net" -o same ${few/192/$((16 * first))} --threads 1
+expect 0 search --resume same --max-flops -3% --no-ops MaxPool --evaluations $((16 * second)) --threads 2 --json
+most=$(json base/flops)
+for i in $(seq 0 $(($(json front) - 1))); do
+	awk "BEGIN { exit !($(json front/$i/flops) <= .97 * $most) }" || fail 'it stays in the front, beyond'
+done
+expect 0 search --resume same --max-flops default --freeze 0-1 --evaluations "$tried" --threads 2
+cmp same/front.json cut/front.json || fail 'changes and kills: it ends elsewhere'
+grep -q '^changed behind generation' out || fail 'changes are not told'
+expect 0 report same
+grep -q "changed on the way</th><td>max-flops -3%, behind generation $first<" same/report.html ||
+	fail 'the report does not tell of changes'
+grep -q "hypervolume of the front: $(printf '%.6g' "$("$JSON_GET" hypervolume <same/front.json)") in the end" \
+	same/report.html || fail 'the report has another front'
+refuses 2 '--population: this search has 16, which stays' search --resume same --population 32
+refuses 2 '--objectives: this search has acc,flops,cycles' search --resume same --objectives acc
+refuses 2 '--max-latency: this search has the default' search --resume same --max-latency 3
+refuses 2 '--seed: this search has 3' search --resume same --seed 4
+refuses 2 'freeze is [0-9,]* (--resume changes it)' search "$net" -o same $few
+refuses 1 'no network keeps within' search --resume same --max-flops 1
+
 # ---- limits
 expect 0 info "$net" --json
 most=$(json flops_paper)

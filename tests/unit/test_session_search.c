@@ -1,15 +1,19 @@
 /* A search within a session: progress, stopping and going on, one front for one seed, taking
  * points, settings, failures. */
 #include "base/file.h"
+#include "search/archive.h"
 #include "session/session_priv.h"
 
 #include <math.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -428,6 +432,134 @@ static void other_settings_are_another_search(void **state)
     session_free(s);
 }
 
+static void changes_are_met_on_the_way(void **state)
+{
+    struct err err = {0};
+    struct str out = {0};
+    struct session *a = opened(2), *b;
+    set(a, "evaluations", "1000000");
+    set(a, "objectives", "acc,flops");
+    start(a);
+    await_tried(a, 48);
+    double most = .97 * now(a).base.value[GOAL_FLOPS];
+    ok(session_command(a, "search set max-flops -3%", SESSION_ASYNC, &out, &err), &err);
+    assert_non_null(strstr(str_text(&out), "from the next generation on"));
+    assert_false(session_search_is_other(a));
+    for (int i = 0; i < 50 && now(a).now.n_change == 0; i++)
+        await_tried(a, now(a).now.tried + 1);
+    struct session_search f = now(a);
+    assert_int_equal(f.now.n_change, 1);
+    int generation = f.now.change[0].generation;
+    assert_string_equal(f.now.change[0].text, "max-flops -3%");
+    for (int i = 0; i < f.n_front; i++)
+        assert_true(f.front[i].at.value[GOAL_FLOPS] <= most);
+    /* what stays, and what does not fit: nothing is changed */
+    assert_int_equal(session_search_set(a, "population", "32", &err), ST_NO);
+    assert_non_null(strstr(err.msg, "population stays"));
+    assert_int_equal(session_search_set(a, "objectives", "flops", &err), ST_NO);
+    assert_int_equal(session_search_set(a, "max-latency", "3", &err), ST_NO);
+    assert_int_equal(session_search_set(a, "freeze", "99", &err), ST_USAGE);
+    assert_string_equal(session_search_value(a, SET_POPULATION), "16");
+    /* stopped, it is changed as well; what is taken back behind the same generation was none */
+    await_tried(a, now(a).now.tried + 32);
+    session_search_stop(a);
+    set(a, "max-flops", "default");
+    assert_false(session_search_is_other(a));
+    start(a);
+    for (int i = 0; i < 50 && now(a).now.n_change < 2; i++)
+        await_tried(a, now(a).now.tried + 1);
+    assert_int_equal(now(a).now.n_change, 2);
+    int again = now(a).now.change[1].generation;
+    assert_string_equal(now(a).now.change[1].text, "max-flops none");
+    assert_true(again > generation);
+    int64_t whole = now(a).now.tried + 16;
+    char evaluations[32];
+    snprintf(evaluations, sizeof evaluations, "%lld", (long long)whole);
+    set(a, "evaluations", evaluations);
+    ok(session_wait(a, &err), &err);
+    f = now(a);
+    /* left alone with the same changes: the same front */
+    fresh(state);
+    b = opened(1);
+    snprintf(evaluations, sizeof evaluations, "%d", 16 * generation);
+    set(b, "evaluations", evaluations);
+    run(b);
+    b->searching.end = SEARCH_STOPPED;
+    set(b, "max-flops", "-3%");
+    snprintf(evaluations, sizeof evaluations, "%d", 16 * again);
+    set(b, "evaluations", evaluations);
+    run(b);
+    b->searching.end = SEARCH_STOPPED;
+    set(b, "max-flops", "default");
+    snprintf(evaluations, sizeof evaluations, "%lld", (long long)f.now.tried);
+    set(b, "evaluations", evaluations);
+    run(b);
+    struct session_search g = now(b);
+    assert_int_equal(g.now.tried, f.now.tried);
+    assert_int_equal(g.now.n_change, 2);
+    assert_int_equal(g.n_front, f.n_front);
+    assert_true(g.now.volume == f.now.volume);
+    for (int i = 0; i < f.n_front; i++)
+        assert_true(f.front[i].at.hash == g.front[i].at.hash);
+    session_free(b);
+    /* another day the settings that it had in between lead to it */
+    b = opened(1);
+    set(b, "max-flops", "-3%");
+    set(b, "evaluations", evaluations);
+    run(b);
+    assert_true(now(b).now.tried == f.now.tried && now(b).now.n_change == 3);
+    session_free(b);
+    session_free(a);
+    str_done(&out);
+}
+
+/* ---- archives ---- */
+
+static void age(const char *path, time_t days)
+{
+    const struct timespec when = {.tv_sec = time(NULL) - days * 86400};
+    const struct timespec both[2] = {when, when};
+    assert_int_equal(utimensat(AT_FDCWD, path, both, 0), 0);
+}
+
+static void old_archives_are_removed(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct session *s = opened(1), *t = opened(1);
+    char path[600], copy[32][700];
+    size_t size;
+    unsigned char *data;
+    set(s, "evaluations", "16");
+    run(s);
+    snprintf(path, sizeof path, "%s", now(s).archive);
+    ok(file_read(path, 1 << 24, &data, &size, &err), &err);
+    for (int i = 0; i < 32; i++) {
+        snprintf(copy[i], sizeof copy[i], "%.*s-%02d.db", (int)(strrchr(path, '.') - path), path,
+                 i);
+        ok(file_write(copy[i], data, size, &err), &err);
+        age(copy[i], i < 16 ? 29 : 31 + i);
+    }
+    free(data);
+    ok(file_write(copy[31], "no archive, whatever it is", 26, &err), &err);
+    age(copy[31], 99);
+    struct archive *used;
+    ok(archive_again(&used, copy[30], &err), &err);
+    ok(archive_begin(used, &err), &err);
+    ok(archive_measure(used, 1, "x", 1, 1, &err), &err);
+    set(t, "max-flops", "-1%");
+    set(t, "evaluations", "16");
+    run(t);
+    archive_close(used);
+    /* of s, 16 that are not old, three more of the newest 20 */
+    assert_int_equal(access(path, F_OK), 0);
+    for (int i = 0; i < 32; i++)
+        if ((access(copy[i], F_OK) == 0) != (i < 19 || i >= 30))
+            fail_msg("%s is %s", copy[i], access(copy[i], F_OK) == 0 ? "there" : "gone");
+    session_free(s);
+    session_free(t);
+}
+
 /* ---- failures ---- */
 
 static void failures_are_told(void **state)
@@ -526,6 +658,8 @@ int main(void)
         T(another_network_is_not_taken),
         T(settings_are_checked),
         T(other_settings_are_another_search),
+        T(changes_are_met_on_the_way),
+        T(old_archives_are_removed),
         T(failures_are_told),
         T(another_model_ends_it),
         T(a_script_searches),
