@@ -54,6 +54,7 @@ int main(int argc, char **argv)
         const char *const args[] = {argv[1], "ui", s->model, NULL};
         char path[512];
         struct vt *v = vt_start(args, &o);
+        take(v, "=version 0");
         for (int k = 0; k < STEPS && s->step[k]; k++)
             take(v, s->step[k]);
         vt_quiet(v, 300);
