@@ -1261,8 +1261,71 @@ static void check_lesson(int cols, int rows)
     quit(v);
 }
 
+/* A lesson from its start to its end by keys: texts by Enter, questions by trying the answers. */
+static void play_through(const char *name)
+{
+    char line[700];
+    bool ended = false;
+    /* they are about the shipped database and predictor */
+    snprintf(line, sizeof line, "%.*s", (int)strlen(lessons) - (int)strlen("/examples"), lessons);
+    setenv("AUTOGO_DATA", line, 1);
+    struct vt *v = start(100, 30, NULL);
+    setenv("AUTOGO_DATA", work, 1);
+    assert_true(vt_expect(v, "models"));
+    snprintf(line, sizeof line, ":play %s/%s.ag\r", lessons, name);
+    vt_type(v, line);
+    assert_true(vt_expect(v, "Esc end the lesson"));
+    for (int i = 0; i < 600 && !ended; i++) {
+        vt_settle(v);
+        const char *now = vt_text(v);
+        ended = strstr(now, " Enter open  q back") != NULL; /* the view's keys are back */
+        char key[] = {(char)('1' + i % 3), 0};
+        if (!ended)
+            vt_keys(v, strstr(now, "1 2 ... answer") ? key : "Enter");
+        vt_quiet(v, 60);
+    }
+    assert_true(ended);
+    assert_null(strstr(vt_text(v), "autogo: "));
+    assert_null(strstr(vt_text(v), "stopped behind line"));
+    quit(v);
+}
+
+/* Every action is understood on the ':' line, wherever it is typed; what needs an argument or
+ * another view says so. */
+static void test_every_command(void **state)
+{
+    static const char *const commands[] = {
+#define ACTION(id, keys, command, args, views, hint, help) command,
+#include "ui/actions.def"
+#undef ACTION
+    };
+    (void)state;
+    struct vt *v = start(100, 30, "zoo:fsrcnn-3");
+    assert_true(vt_expect(v, "version 0"));
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        char line[80];
+        if (strcmp(commands[i], "quit") == 0 || strcmp(commands[i], "tab-close") == 0)
+            continue; /* they end it: other tests have them */
+        snprintf(line, sizeof line, ":%s\r", commands[i]);
+        vt_type(v, line);
+        vt_quiet(v, 20);
+        assert_null(strstr(vt_text(v), "no command"));
+        vt_keys(v, "Esc"); /* what it asks for */
+        vt_quiet(v, 20);
+        vt_type(v, ":open zoo:fsrcnn-3\r");
+        vt_settle(v);
+        vt_keys(v, "y");
+        assert_true(vt_expect(v, "zoo:fsrcnn-3"));
+    }
+    quit(v);
+}
+
 static void test_lesson(void **state)
 {
+    play_through("lesson-1-segments");
+    fresh(state);
+    play_through("lesson-3-estimates");
+    fresh(state);
     check_lesson(80, 24);
     fresh(state); /* nothing to go on with */
     check_lesson(200, 60);
@@ -2127,18 +2190,54 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup(f, fresh)
     const struct CMUnitTest tests[] = {
-        T(test_views_80x24),   T(test_views_200x60),   T(test_pin),        T(test_refused),
-        T(test_settings),      T(test_reach),          T(test_fit),        T(test_fit_goes_on),
-        T(test_search),        T(test_search_goes_on), T(test_ascii_mono), T(test_no_color),
-        T(test_bad_terminals), T(test_no_terminal),    T(test_resize),     T(test_crash),
-        T(test_end_signals),   T(test_suspend),        T(test_idle),       T(test_bad_model),
-        T(test_opening),       T(test_hostile_name),   T(test_sanitise),   T(test_script),
-        T(test_export_asks),   T(test_filter),         T(test_batch),      T(test_recover),
-        T(test_keep),          T(test_estimates),      T(test_heat),       T(test_prompt),
-        T(test_random),        T(test_nodes),          T(test_record),     T(test_play),
-        T(test_lesson),        T(test_graph),          T(test_versions),   T(test_names_come_back),
-        T(test_config),        T(test_confirm_quit),   T(test_mouse),      T(test_tabs),
-        T(test_files),         T(test_read_only),      T(test_paste),
+        T(test_views_80x24),
+        T(test_views_200x60),
+        T(test_pin),
+        T(test_refused),
+        T(test_settings),
+        T(test_reach),
+        T(test_fit),
+        T(test_fit_goes_on),
+        T(test_search),
+        T(test_search_goes_on),
+        T(test_ascii_mono),
+        T(test_no_color),
+        T(test_bad_terminals),
+        T(test_no_terminal),
+        T(test_resize),
+        T(test_crash),
+        T(test_end_signals),
+        T(test_suspend),
+        T(test_idle),
+        T(test_bad_model),
+        T(test_opening),
+        T(test_hostile_name),
+        T(test_sanitise),
+        T(test_script),
+        T(test_export_asks),
+        T(test_filter),
+        T(test_batch),
+        T(test_recover),
+        T(test_keep),
+        T(test_estimates),
+        T(test_heat),
+        T(test_prompt),
+        T(test_random),
+        T(test_nodes),
+        T(test_record),
+        T(test_play),
+        T(test_lesson),
+        T(test_every_command),
+        T(test_graph),
+        T(test_versions),
+        T(test_names_come_back),
+        T(test_config),
+        T(test_confirm_quit),
+        T(test_mouse),
+        T(test_tabs),
+        T(test_files),
+        T(test_read_only),
+        T(test_paste),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
