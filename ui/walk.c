@@ -41,7 +41,7 @@ int32_t walk_box(const struct dot_layout *l, int32_t from, enum walk dir)
     int32_t best = -1;
     int least = INT_MAX;
     if (!at)
-        return l->n_box ? l->box[0].id : -1;
+        return -1;
     if (dir == WALK_UP || dir == WALK_DOWN)
         return along_edge(l, at, dir == WALK_DOWN);
     for (int i = 0; i < l->n_box; i++) {
