@@ -370,16 +370,6 @@ void command_action(struct ui *ui, enum action a, const char *arg)
 
 /* ---- the ':' line ---- */
 
-static bool is_word(const char *name)
-{
-    int n;
-    const struct session_word *w = session_words(&n);
-    for (int i = 0; i < n; i++)
-        if (strcmp(w[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 /* Runs a line of the session language and brings the views to where it led. */
 enum status command_line(struct ui *ui, const char *line, struct err *err)
 {
@@ -437,9 +427,9 @@ void command_run(struct ui *ui, const char *line)
     enum action a = action_for_command(name);
     enum view_id v = ui->tab->stack[ui->tab->depth - 1].id;
     bool takes = a != ACTION_NONE && (!*arg || *action_info(a)->args);
-    if (takes && (action_in_view(a, v) || !is_word(name)))
+    if (takes && (action_in_view(a, v) || !session_is_word(name)))
         command_action(ui, a, arg);
-    else if (is_word(name)) {
+    else if (session_is_word(name)) {
         struct err err = {0};
         if (command_line(ui, line, &err) != ST_OK)
             ui_fail(ui, &err);

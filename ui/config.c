@@ -102,16 +102,6 @@ static enum status set(struct config *c, const char *rest, struct err *err)
     return err_set(err, ST_USAGE, "no setting is called '%s'", name);
 }
 
-static bool is_word(const char *name)
-{
-    int n;
-    const struct session_word *w = session_words(&n);
-    for (int i = 0; i < n; i++)
-        if (strcmp(w[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 static void put_binding(struct config *c, int key, const char *line, enum action a)
 {
     size_t i = 0;
@@ -140,10 +130,10 @@ static enum status bind(struct config *c, bool on, const char *rest, struct err 
     if (on && !more)
         return err_set(err, ST_USAGE, "bind takes KEY ACTION [ARG]");
     enum action a = on ? action_for_command(word) : ACTION_NONE;
-    if (on && a == ACTION_NONE && !is_word(word))
+    if (on && a == ACTION_NONE && !session_is_word(word))
         return err_set(err, ST_USAGE, "no action is called '%s' (? lists them)", word);
     if (after[strspn(after, " \t")] && a != ACTION_NONE && !*action_info(a)->args) {
-        if (!is_word(word))
+        if (!session_is_word(word))
             return err_set(err, ST_USAGE, "%s takes no argument", word);
         a = ACTION_NONE;
     }

@@ -54,12 +54,3 @@ enum status log_vadd(struct log *l, const char *kind, struct err *err, const cha
     log_close(l);
     return ST_IO;
 }
-
-enum status log_add(struct log *l, const char *kind, struct err *err, const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    enum status st = log_vadd(l, kind, err, fmt, ap);
-    va_end(ap);
-    return st;
-}

@@ -15,8 +15,6 @@ struct log {
 enum status log_open(struct log *l, const char *path, struct err *err);
 void log_close(struct log *l);
 /* `kind` is one of begin, open, did, job, notice, error, end. Control characters become '?'. */
-enum status log_add(struct log *l, const char *kind, struct err *err, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
 enum status log_vadd(struct log *l, const char *kind, struct err *err, const char *fmt, va_list ap)
     __attribute__((format(printf, 4, 0)));
 

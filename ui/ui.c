@@ -96,6 +96,13 @@ void ui_prompt(struct ui *ui, const char *text)
     ui->dirty = true;
 }
 
+void ui_prompt_edit(struct ui *ui, const struct node *node, const char *change)
+{
+    char *text = x_asprintf("edit %s %s", node_label(node), change);
+    ui_prompt(ui, text);
+    free(text);
+}
+
 void ui_show_text(struct ui *ui, const char *text)
 {
     free(ui->tab->text);

@@ -84,6 +84,8 @@ void ui_fail(struct ui *ui, const struct err *err);
 void ui_ask(struct ui *ui, const char *question, void (*answer)(struct ui *ui, bool yes));
 /* The ':' line, with text to begin with. */
 void ui_prompt(struct ui *ui, const char *text);
+/* The same with the beginning of a change to a node: "edit NODE CHANGE". */
+void ui_prompt_edit(struct ui *ui, const struct node *node, const char *change);
 
 /* Something was done that the command language has a word for: a line of the script that is being
  * recorded, if one is. */

@@ -341,11 +341,8 @@ static void enter(struct graph_view *v)
 
 static void prompt(struct graph_view *v, const char *change)
 {
-    if (v->d.node < 0)
-        return;
-    char *text = x_asprintf("edit %s %s", node_label(graph_node(graph(v), v->d.node)), change);
-    ui_prompt(v->ui, text);
-    free(text);
+    if (v->d.node >= 0)
+        ui_prompt_edit(v->ui, graph_node(graph(v), v->d.node), change);
 }
 
 static bool move(struct graph_view *v, enum action a)

@@ -144,11 +144,8 @@ static void nodes_draw(struct ui *ui, void *self, struct rect r)
 static void prompt(struct nodes *v, const char *change)
 {
     int row = list_row(&v->list);
-    if (row < 0)
-        return;
-    char *text = x_asprintf("edit %s %s", node_label(graph_node(v->g, id_of(v, row))), change);
-    ui_prompt(v->ui, text);
-    free(text);
+    if (row >= 0)
+        ui_prompt_edit(v->ui, graph_node(v->g, id_of(v, row)), change);
 }
 
 static bool nodes_action(struct ui *ui, void *self, enum action a, const char *arg)

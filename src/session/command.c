@@ -742,6 +742,11 @@ static const struct session_word *find_word(const char *name, size_t n)
     return NULL;
 }
 
+bool session_is_word(const char *name)
+{
+    return find_word(name, strlen(name)) != NULL;
+}
+
 static enum status run_words(struct session *s, char **word, int n, unsigned flags, struct str *out,
                              struct err *err)
 {

@@ -94,14 +94,14 @@ const char *describe_gain_interval(const struct pred_delta *e, char *buf, size_t
     return buf;
 }
 
-static void add_ports(const char *what, const struct graph *g, const int32_t *ids, int n,
-                      struct str *out)
+void describe_ports(const char *what, int width, const struct graph *g, const int32_t *ids, int n,
+                    struct str *out)
 {
     for (int i = 0; i < n; i++) {
         const struct node *node = graph_node(g, ids[i]);
         const struct ttype *t = node->n_out ? &node->out[0].type : graph_input_type(g, node, 0);
         char buf[128];
-        str_addf(out, "%-12s %s %s\n", what, node_label(node),
+        str_addf(out, "%-*s %s %s\n", width, what, node_label(node),
                  t ? ttype_text(t, buf, sizeof buf) : "?");
     }
 }
@@ -131,9 +131,9 @@ void describe_graph(const char *spec, const struct graph *g, struct str *out)
     if (graph_name(g)[0])
         str_addf(out, "%-12s %s\n", "name", graph_name(g));
     const int32_t *ids = graph_inputs(g, &n);
-    add_ports("input", g, ids, n, out);
+    describe_ports("input", 12, g, ids, n, out);
     ids = graph_outputs(g, &n);
-    add_ports("output", g, ids, n, out);
+    describe_ports("output", 12, g, ids, n, out);
     str_addf(out, "%-12s %d, edges %d\n", "nodes", graph_n_nodes(g), graph_n_edges(g));
     add_ops(g, out);
     str_addf(out, "%-12s %s (%lld)\n", "parameters", str_si((double)c.params, buf, sizeof buf),

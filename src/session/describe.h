@@ -5,6 +5,9 @@
 #include "session/session.h"
 
 void describe_graph(const char *spec, const struct graph *g, struct str *out);
+/* A line for each input or output of the graph, with its type; `what` is padded to `width`. */
+void describe_ports(const char *what, int width, const struct graph *g, const int32_t *ids, int n,
+                    struct str *out);
 void describe_segments(struct session *s, struct str *out);
 /* The vocabulary, and into how much the network is cut as more of its merges are used. */
 enum status describe_cuts(const struct session *s, struct str *out, struct err *err);

@@ -1,5 +1,6 @@
 #include "session/glance.h"
 
+#include "session/describe.h"
 #include "session/session_priv.h"
 
 #include <stdlib.h>
@@ -40,26 +41,14 @@ static void count_ops(const struct graph *g, struct session_glance *out)
     qsort(out->op, (size_t)out->n_ops, sizeof *out->op, most_first);
 }
 
-static void add_ports(const char *what, const struct graph *g, const int32_t *ids, int n,
-                      struct str *out)
-{
-    for (int i = 0; i < n; i++) {
-        const struct node *node = graph_node(g, ids[i]);
-        const struct ttype *t = node->n_out ? &node->out[0].type : graph_input_type(g, node, 0);
-        char buf[128];
-        str_addf(out, "%-6s %s %s\n", what, node_label(node),
-                 t ? ttype_text(t, buf, sizeof buf) : "?");
-    }
-}
-
 static void describe(const struct graph *g, struct session_glance *out)
 {
     struct str ports = {0};
     int n;
     const int32_t *ids = graph_inputs(g, &n);
-    add_ports("input", g, ids, n, &ports);
+    describe_ports("input", 6, g, ids, n, &ports);
     ids = graph_outputs(g, &n);
-    add_ports("output", g, ids, n, &ports);
+    describe_ports("output", 6, g, ids, n, &ports);
     str_add(&ports, "");
     out->ports = str_take(&ports);
     out->name = x_strdup(graph_name(g));

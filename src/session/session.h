@@ -466,6 +466,7 @@ struct session_word {
 };
 /* All commands in listing order, for completion and help. */
 const struct session_word *session_words(int *n);
+bool session_is_word(const char *name);
 
 enum {
     SESSION_ASYNC = 1, /* do not wait for jobs: session_poll brings the results */
