@@ -149,14 +149,10 @@ int32_t drawing_node(const struct drawing *d, int32_t box)
 
 static bool in_hand(const struct drawing *d, int32_t id)
 {
-    const int *of = session_segment_of(session(d));
     if (d->zoom == ZOOM_SEGMENTS)
         return id == drawing_box(d, d->node);
     const struct session_segment *seg = session_segment(session(d), d->segment);
-    if (!seg)
-        return id == d->node;
-    /* One of the user's choice may lie across others. */
-    return of && of[id] == d->segment ? true : region_has(&seg->region, id);
+    return seg ? region_has(&seg->region, id) : id == d->node;
 }
 
 static bool is_marked(const struct drawing *d, int32_t id)
